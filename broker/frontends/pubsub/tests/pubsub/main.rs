@@ -1,0 +1,9 @@
+//! The front end over a real socket, with a real broker behind it, through the generated client.
+
+mod messages;
+mod refusals;
+mod resources;
+mod server;
+mod serving;
+mod streaming;
+mod unimplemented;

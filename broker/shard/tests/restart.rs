@@ -1,0 +1,121 @@
+//! A shard comes back as it was: from the journal, from a checkpoint, and from both.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{PARTITION, Replica, SUBSCRIPTION, append, open_partition};
+use postroad_core::Command;
+use postroad_shard::NoPeers;
+
+async fn open(folder: &std::path::Path) -> Replica {
+    let replica = Replica::open(1, folder, Arc::new(NoPeers)).await;
+    replica
+        .shard
+        .initialize(&[1])
+        .await
+        .expect("the shard is made, or was");
+    replica.shard.lead().await.expect("its only voter leads it");
+    replica
+}
+
+async fn append_all(replica: &Replica, texts: std::ops::Range<u64>) {
+    for number in texts {
+        let offset = append(&replica.shard, &number.to_string())
+            .await
+            .expect("it is durable");
+        assert_eq!(offset, number, "offsets have no gap");
+    }
+}
+
+fn numbers(range: std::ops::Range<u64>) -> Vec<(u64, String)> {
+    range.map(|number| (number, number.to_string())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_the_journal_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let replica = open(folder.path()).await;
+    open_partition(&replica.shard).await;
+    append_all(&replica, 0..100).await;
+    replica.close().await;
+
+    let replica = open(folder.path()).await;
+    assert_eq!(replica.contents(), numbers(0..100));
+    append_all(&replica, 100..110).await;
+    replica.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_a_checkpoint_and_what_came_after() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let replica = open(folder.path()).await;
+    open_partition(&replica.shard).await;
+    append_all(&replica, 0..100).await;
+    replica.shard.checkpoint().await.expect("a checkpoint");
+    assert_eq!(
+        replica.shard.unflushed_bytes(),
+        0,
+        "what is in segments needs no memory"
+    );
+    assert_eq!(replica.contents(), numbers(0..100), "and is read from there");
+    append_all(&replica, 100..150).await;
+    let ack = Command::ack(SUBSCRIPTION, PARTITION, [(0, 30), (140, 5)]);
+    replica.shard.propose(ack).await.expect("an acknowledgement");
+    let digest = replica.shard.with_state(|state| state.digest());
+    replica.close().await;
+
+    let replica = open(folder.path()).await;
+    assert_eq!(
+        replica.contents(),
+        numbers(30..150),
+        "what every cursor has passed is gone, the rest is not"
+    );
+    let cursor = replica.shard.with_state(|state| {
+        let cursor = state
+            .partition(&PARTITION)
+            .and_then(|partition| partition.cursor(SUBSCRIPTION));
+        cursor.cloned().expect("the cursor")
+    });
+    assert_eq!(cursor.floor(), 30);
+    assert_eq!(cursor.acked().iter().collect::<Vec<_>>(), vec![140..145]);
+    assert_ne!(digest, 0);
+    replica.shard.checkpoint().await.expect("another checkpoint");
+    replica.close().await;
+
+    let replica = open(folder.path()).await;
+    assert_eq!(replica.contents(), numbers(30..150));
+    append_all(&replica, 150..160).await;
+    replica.close().await;
+}
+
+/// The journal is recycled behind checkpoints: ten times its files' size goes through it, and it stays small.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn checkpoints_let_the_journal_be_recycled() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let replica = open(folder.path()).await;
+    open_partition(&replica.shard).await;
+    let big = "x".repeat(100_000);
+    for round in 0..10 {
+        for _ in 0..11 {
+            append(&replica.shard, &big).await.expect("it is durable");
+        }
+        let all = (round + 1) * 11;
+        replica
+            .shard
+            .propose(Command::ack(SUBSCRIPTION, PARTITION, [(0, all)]))
+            .await
+            .expect("acknowledged");
+        replica.shard.checkpoint().await.expect("a checkpoint");
+    }
+    assert!(
+        replica.journal.stats().live_bytes <= 4 << 20,
+        "{:?}",
+        replica.journal.stats()
+    );
+    replica.close().await;
+    let replica = open(folder.path()).await;
+    assert_eq!(replica.contents(), []);
+    assert_eq!(append(&replica.shard, "next").await.expect("it is durable"), 110);
+    replica.close().await;
+}
