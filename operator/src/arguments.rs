@@ -50,7 +50,11 @@ pub struct Run {
     #[arg(long, env = "POSTROAD_BROKER_IMAGE")]
     pub broker_image: String,
     /// The pull policy of clusters that name none
-    #[arg(long, env = "POSTROAD_BROKER_IMAGE_PULL_POLICY", default_value = "IfNotPresent")]
+    #[arg(
+        long,
+        env = "POSTROAD_BROKER_IMAGE_PULL_POLICY",
+        default_value = "IfNotPresent"
+    )]
     pub broker_image_pull_policy: PullPolicy,
     /// Whether to take a lease before reconciling; without, there must be one replica only
     #[arg(long, env = "POSTROAD_LEADER_ELECT", default_value_t = true, action = clap::ArgAction::Set,

@@ -42,7 +42,10 @@ impl<K: Eq + Hash> Backoffs<K> {
     /// No failures yet.
     #[must_use]
     pub fn new(limits: BackoffLimits) -> Self {
-        Self { limits, failures: HashMap::new() }
+        Self {
+            limits,
+            failures: HashMap::new(),
+        }
     }
 
     /// Counts a failure of `key` and says how long to wait.
@@ -74,8 +77,10 @@ impl<K: Eq + Hash> Backoffs<K> {
 mod tests {
     use super::*;
 
-    const LIMITS: BackoffLimits =
-        BackoffLimits { first: Duration::from_millis(100), longest: Duration::from_secs(5) };
+    const LIMITS: BackoffLimits = BackoffLimits {
+        first: Duration::from_millis(100),
+        longest: Duration::from_secs(5),
+    };
 
     #[test]
     fn waits_double_up_to_the_longest() {
@@ -88,7 +93,10 @@ mod tests {
     fn jitter_only_shortens_and_by_at_most_a_half() {
         for failures in 1..200 {
             let wait = LIMITS.jittered(failures);
-            assert!(wait <= LIMITS.wait(failures) && wait >= LIMITS.wait(failures) / 2, "{wait:?}");
+            assert!(
+                wait <= LIMITS.wait(failures) && wait >= LIMITS.wait(failures) / 2,
+                "{wait:?}"
+            );
         }
     }
 
@@ -99,7 +107,10 @@ mod tests {
             backoffs.failed("orders");
         }
         assert!(backoffs.failed("orders") > LIMITS.first);
-        assert!(backoffs.failed("bills") <= LIMITS.first, "another object's failures do not count");
+        assert!(
+            backoffs.failed("bills") <= LIMITS.first,
+            "another object's failures do not count"
+        );
         backoffs.forget(&"orders");
         assert!(backoffs.failed("orders") <= LIMITS.first);
         backoffs.forget(&"orders");

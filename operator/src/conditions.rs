@@ -14,8 +14,19 @@ const MAX_MESSAGE: usize = 2_048;
 
 /// A condition as a reconcile found it.
 #[must_use]
-pub fn found(type_: &'static str, status: ConditionStatus, reason: &'static str, message: impl Into<String>) -> Finding {
-    Finding { type_, status, reason, message: shortened(message.into()), observed_generation: None }
+pub fn found(
+    type_: &'static str,
+    status: ConditionStatus,
+    reason: &'static str,
+    message: impl Into<String>,
+) -> Finding {
+    Finding {
+        type_,
+        status,
+        reason,
+        message: shortened(message.into()),
+        observed_generation: None,
+    }
 }
 
 /// The conditions to write: `findings` of `generation` and nothing else. Equal to `current` when nothing changed; a
@@ -32,7 +43,14 @@ pub fn merged(
     let wanted = |condition: &&Condition| findings.iter().any(|finding| finding.type_ == condition.type_);
     let mut conditions: Vec<Condition> = current.iter().filter(wanted).cloned().collect();
     for finding in findings {
-        set_condition(&mut conditions, Finding { observed_generation: generation, ..finding }, &now);
+        set_condition(
+            &mut conditions,
+            Finding {
+                observed_generation: generation,
+                ..finding
+            },
+            &now,
+        );
     }
     conditions
 }
@@ -52,7 +70,10 @@ fn shortened(message: String) -> String {
     if message.len() <= MAX_MESSAGE {
         return message;
     }
-    let cut = (0..=MAX_MESSAGE - 3).rev().find(|&at| message.is_char_boundary(at)).unwrap_or(0);
+    let cut = (0..=MAX_MESSAGE - 3)
+        .rev()
+        .find(|&at| message.is_char_boundary(at))
+        .unwrap_or(0);
     format!("{}...", &message[..cut])
 }
 
@@ -75,12 +96,25 @@ mod tests {
         let read_back: Vec<Condition> =
             serde_json::from_value(serde_json::to_value(&first).unwrap()).unwrap();
         assert_eq!(read_back, first);
-        assert_eq!(merged(&first, ready(ConditionStatus::True, "a"), Some(1), at(2_000_000_000)), first);
+        assert_eq!(
+            merged(
+                &first,
+                ready(ConditionStatus::True, "a"),
+                Some(1),
+                at(2_000_000_000)
+            ),
+            first
+        );
     }
 
     #[test]
     fn a_condition_that_is_not_found_any_more_goes() {
-        let first = merged(&[], vec![found(BOOTSTRAPPED, ConditionStatus::True, "B", "")], None, at(0));
+        let first = merged(
+            &[],
+            vec![found(BOOTSTRAPPED, ConditionStatus::True, "B", "")],
+            None,
+            at(0),
+        );
         let second = merged(&first, ready(ConditionStatus::False, ""), None, at(0));
         assert_eq!(second.len(), 1);
         assert_eq!(readiness(&second), "False");

@@ -39,10 +39,18 @@ pub enum Next {
 /// What is done for one kind.
 pub trait Reconciler: Send + Sync + 'static {
     /// The kind.
-    type Kind: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Send + Sync + 'static;
+    type Kind: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + Send
+        + Sync
+        + 'static;
 
     /// Brings the world nearer to what `object` asks for. Safe to be stopped and repeated anywhere.
-    fn reconcile(&self, object: Arc<Guarded<Self::Kind>>) -> impl Future<Output = Result<Next, Failure>> + Send;
+    fn reconcile(
+        &self,
+        object: Arc<Guarded<Self::Kind>>,
+    ) -> impl Future<Output = Result<Next, Failure>> + Send;
 }
 
 /// How a controller runs.
@@ -71,9 +79,17 @@ pub async fn run<R: Reconciler>(
     metrics: Metrics,
     stop: CancellationToken,
 ) {
-    let running = Arc::new(Running { reconciler, backoffs: Mutex::new(Backoffs::new(pace.backoff)), metrics });
-    let queue = pokes.stream(stop).map(|key| Ok::<_, Infallible>(request::<R>(&key)));
-    let config = controller::Config::default().concurrency(pace.concurrency).debounce(pace.debounce);
+    let running = Arc::new(Running {
+        reconciler,
+        backoffs: Mutex::new(Backoffs::new(pace.backoff)),
+        metrics,
+    });
+    let queue = pokes
+        .stream(stop)
+        .map(|key| Ok::<_, Infallible>(request::<R>(&key)));
+    let config = controller::Config::default()
+        .concurrency(pace.concurrency)
+        .debounce(pace.debounce);
     let reconcile = |object, running: Arc<Running<R>>| async move { running.reconcile(object).await }.boxed();
     let never = |_: Arc<Guarded<R::Kind>>, error: &Infallible, _: Arc<Running<R>>| match *error {};
     applier(reconcile, never, Arc::clone(&running), store, queue, config)

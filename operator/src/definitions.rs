@@ -18,7 +18,10 @@ use crate::names::FIELD_MANAGER;
 pub async fn is_going<K: Resource<DynamicType = ()>>(client: &Client) -> Result<bool, Failure> {
     let name = format!("{}.{}", K::plural(&()), K::group(&()));
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let found = api.get_metadata_opt(&name).await.map_err(Failure::kube("reading the CRD"))?;
+    let found = api
+        .get_metadata_opt(&name)
+        .await
+        .map_err(Failure::kube("reading the CRD"))?;
     Ok(found.is_none_or(|definition| definition.metadata.deletion_timestamp.is_some()))
 }
 
@@ -28,7 +31,10 @@ pub async fn is_going<K: Resource<DynamicType = ()>>(client: &Client) -> Result<
 /// When a definition can't be written as YAML: a defect.
 pub fn manifests() -> anyhow::Result<String> {
     let manifests = postroad_crds::manifest::manifests()?;
-    Ok(manifests.iter().map(|manifest| format!("---\n{}", manifest.yaml)).collect())
+    Ok(manifests
+        .iter()
+        .map(|manifest| format!("---\n{}", manifest.yaml))
+        .collect())
 }
 
 /// Applies the definitions and waits until the API server serves each.
@@ -44,13 +50,19 @@ pub async fn apply(client: &Client, limit: Duration) -> anyhow::Result<()> {
         match applied {
             Ok(Ok(())) => tracing::info!(name, "the CRD is established"),
             Ok(Err(error)) => return Err(anyhow::anyhow!("CRD {name} can't be applied: {error}")),
-            Err(_) => anyhow::bail!("CRD {name} was not established within {} s (--timeout)", limit.as_secs()),
+            Err(_) => anyhow::bail!(
+                "CRD {name} was not established within {} s (--timeout)",
+                limit.as_secs()
+            ),
         }
     }
     Ok(())
 }
 
-async fn apply_one(api: &Api<CustomResourceDefinition>, definition: &CustomResourceDefinition) -> kube::Result<()> {
+async fn apply_one(
+    api: &Api<CustomResourceDefinition>,
+    definition: &CustomResourceDefinition,
+) -> kube::Result<()> {
     let name = definition.name_any();
     let params = PatchParams::apply(FIELD_MANAGER).force();
     api.patch(&name, &params, &Patch::Apply(definition)).await?;
@@ -61,6 +73,11 @@ async fn apply_one(api: &Api<CustomResourceDefinition>, definition: &CustomResou
 }
 
 fn is_established(definition: &CustomResourceDefinition) -> bool {
-    let conditions = definition.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    conditions.into_iter().any(|condition| condition.type_ == "Established" && condition.status == "True")
+    let conditions = definition
+        .status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten());
+    conditions
+        .into_iter()
+        .any(|condition| condition.type_ == "Established" && condition.status == "True")
 }

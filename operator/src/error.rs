@@ -36,12 +36,18 @@ pub enum Failure {
 impl Failure {
     /// A failure of the API server while `doing`.
     pub fn kube(doing: &'static str) -> impl FnOnce(kube::Error) -> Self {
-        move |source| Self::Kube { doing, source: Box::new(source) }
+        move |source| Self::Kube {
+            doing,
+            source: Box::new(source),
+        }
     }
 
     /// A failure of a broker while `doing`.
     pub fn broker(doing: &'static str) -> impl FnOnce(postroad_admin_api::ClientError) -> Self {
-        move |source| Self::Broker { doing, source: Box::new(source) }
+        move |source| Self::Broker {
+            doing,
+            source: Box::new(source),
+        }
     }
 
     /// Whether it is a write that was decided on an old version: normal when others write too.

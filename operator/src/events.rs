@@ -32,8 +32,15 @@ impl Events {
     /// Events that name `identity` as the replica they come from.
     #[must_use]
     pub fn new(client: kube::Client, identity: &str, metrics: Metrics) -> Self {
-        let reporter = Reporter { controller: CONTROLLER.to_owned(), instance: Some(identity.to_owned()) };
-        Self { recorder: Recorder::new(client, reporter), metrics, slots: Arc::new(Semaphore::new(IN_FLIGHT)) }
+        let reporter = Reporter {
+            controller: CONTROLLER.to_owned(),
+            instance: Some(identity.to_owned()),
+        };
+        Self {
+            recorder: Recorder::new(client, reporter),
+            metrics,
+            slots: Arc::new(Semaphore::new(IN_FLIGHT)),
+        }
     }
 
     /// Publishes `event` about `object`, without waiting for it.
@@ -62,7 +69,10 @@ impl Events {
 /// An event of this operator.
 #[must_use]
 pub fn event(type_: EventType, reason: &str, action: &str, note: &str) -> Event {
-    let cut = (0..=MAX_NOTE.min(note.len())).rev().find(|&at| note.is_char_boundary(at)).unwrap_or(0);
+    let cut = (0..=MAX_NOTE.min(note.len()))
+        .rev()
+        .find(|&at| note.is_char_boundary(at))
+        .unwrap_or(0);
     Event {
         type_,
         reason: reason.to_owned(),
@@ -100,13 +110,21 @@ mod tests {
     use crate::conditions::{found, merged};
 
     fn ready(status: ConditionStatus, reason: &'static str) -> Vec<Condition> {
-        merged(&[], vec![found(READY, status, reason, "text")], None, Timestamp::UNIX_EPOCH)
+        merged(
+            &[],
+            vec![found(READY, status, reason, "text")],
+            None,
+            Timestamp::UNIX_EPOCH,
+        )
     }
 
     #[test]
     fn only_what_is_newly_wrong_or_right_again_is_told() {
-        let (good, wrong, other) =
-            (ready(ConditionStatus::True, "Ready"), ready(ConditionStatus::False, "Invalid"), ready(ConditionStatus::False, "Refused"));
+        let (good, wrong, other) = (
+            ready(ConditionStatus::True, "Ready"),
+            ready(ConditionStatus::False, "Invalid"),
+            ready(ConditionStatus::False, "Refused"),
+        );
         let waits = ready(ConditionStatus::False, "ClusterNotReady");
         let told = |before: &[Condition], after: &[Condition]| {
             on_transition(before, after, &["ClusterNotReady"]).map(|event| event.type_)

@@ -12,7 +12,12 @@ use crate::names::FIELD_MANAGER;
 /// Whether `object` bears `finalizer`.
 #[must_use]
 pub fn has<K: Resource>(object: &K, finalizer: &str) -> bool {
-    object.meta().finalizers.iter().flatten().any(|name| name == finalizer)
+    object
+        .meta()
+        .finalizers
+        .iter()
+        .flatten()
+        .any(|name| name == finalizer)
 }
 
 /// Adds `finalizer`, if it is not there.
@@ -28,7 +33,9 @@ where
     }
     let mut finalizers = object.finalizers().to_vec();
     finalizers.push(finalizer.to_owned());
-    patch(client, object, &finalizers).await.map_err(Failure::kube("adding the finalizer"))
+    patch(client, object, &finalizers)
+        .await
+        .map_err(Failure::kube("adding the finalizer"))
 }
 
 /// Removes `finalizer`, if it is there. That the object is gone is no error.
@@ -42,7 +49,12 @@ where
     if !has(object, finalizer) {
         return Ok(());
     }
-    let finalizers: Vec<_> = object.finalizers().iter().filter(|name| *name != finalizer).cloned().collect();
+    let finalizers: Vec<_> = object
+        .finalizers()
+        .iter()
+        .filter(|name| *name != finalizer)
+        .cloned()
+        .collect();
     match patch(client, object, &finalizers).await {
         Ok(()) => Ok(()),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
@@ -59,6 +71,11 @@ where
     let patch = serde_json::json!({
         "metadata": { "resourceVersion": object.resource_version(), "uid": object.uid(), "finalizers": finalizers },
     });
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    api.patch_metadata(&object.name_any(), &params, &Patch::Merge(&patch)).await.map(|_| ())
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    api.patch_metadata(&object.name_any(), &params, &Patch::Merge(&patch))
+        .await
+        .map(|_| ())
 }

@@ -48,7 +48,11 @@ impl Shown {
     /// Nothing is known, nothing is ready.
     #[must_use]
     pub fn new(metrics: Metrics) -> Self {
-        Self { metrics, readiness: Readiness::default(), state: Arc::default() }
+        Self {
+            metrics,
+            readiness: Readiness::default(),
+            state: Arc::default(),
+        }
     }
 }
 
@@ -56,17 +60,15 @@ impl Shown {
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(
-    listener: TcpListener,
-    shown: Shown,
-    stop: CancellationToken,
-) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, shown: Shown, stop: CancellationToken) -> std::io::Result<()> {
     let router = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(render))
         .with_state(shown);
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+    axum::serve(listener, router)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
 }
 
 /// Listens on `address`.
@@ -83,7 +85,11 @@ async fn readyz(Extract(shown): Extract<Shown>) -> Response {
     if shown.readiness.get() {
         return "ok\n".into_response();
     }
-    (StatusCode::SERVICE_UNAVAILABLE, "starting: the caches are not filled yet\n").into_response()
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        "starting: the caches are not filled yet\n",
+    )
+        .into_response()
 }
 
 async fn render(Extract(shown): Extract<Shown>) -> Response {

@@ -41,12 +41,28 @@ impl Index {
     ) {
         let kind = resource.kind;
         self.remove(kind, &object);
-        let claim = Claim { created, object: object.clone() };
-        self.claims.entry(resource.clone()).or_default().insert(claim.clone());
+        let claim = Claim {
+            created,
+            object: object.clone(),
+        };
+        self.claims
+            .entry(resource.clone())
+            .or_default()
+            .insert(claim.clone());
         if let Some(topic) = &topic {
-            self.subscriptions.entry(topic.clone()).or_default().insert(object.clone());
+            self.subscriptions
+                .entry(topic.clone())
+                .or_default()
+                .insert(object.clone());
         }
-        self.entries.insert((kind, object), Entry { resource, claim, topic });
+        self.entries.insert(
+            (kind, object),
+            Entry {
+                resource,
+                claim,
+                topic,
+            },
+        );
     }
 
     /// An object is gone. Answers which object stands for its resource now, if one does.
@@ -68,13 +84,21 @@ impl Index {
     /// The object that stands for `resource`: the oldest of those that would.
     #[must_use]
     pub fn holder(&self, resource: &ResourceKey) -> Option<ObjectKey> {
-        self.claims.get(resource)?.first().map(|claim| claim.object.clone())
+        self.claims
+            .get(resource)?
+            .first()
+            .map(|claim| claim.object.clone())
     }
 
     /// The Subscription objects that refer to the Topic object `topic`.
     #[must_use]
     pub fn subscriptions_of(&self, topic: &ObjectKey) -> Vec<ObjectKey> {
-        self.subscriptions.get(topic).into_iter().flatten().cloned().collect()
+        self.subscriptions
+            .get(topic)
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect()
     }
 }
 
@@ -93,7 +117,11 @@ mod tests {
     use super::*;
 
     fn key(kind: Kind, name: &str) -> ResourceKey {
-        ResourceKey { kind, namespace: "shop".to_owned(), name: name.to_owned() }
+        ResourceKey {
+            kind,
+            namespace: "shop".to_owned(),
+            name: name.to_owned(),
+        }
     }
 
     fn object(name: &str) -> ObjectKey {
@@ -120,8 +148,18 @@ mod tests {
     #[test]
     fn subscriptions_are_found_by_their_topic_until_they_are_gone() {
         let mut index = Index::default();
-        index.put(object("billing"), at(1), key(Kind::Subscription, "billing"), Some(object("orders")));
-        index.put(object("billing"), at(1), key(Kind::Subscription, "billing"), Some(object("orders")));
+        index.put(
+            object("billing"),
+            at(1),
+            key(Kind::Subscription, "billing"),
+            Some(object("orders")),
+        );
+        index.put(
+            object("billing"),
+            at(1),
+            key(Kind::Subscription, "billing"),
+            Some(object("orders")),
+        );
         assert_eq!(index.subscriptions_of(&object("orders")), [object("billing")]);
         index.remove(Kind::Subscription, &object("billing"));
         assert!(index.subscriptions_of(&object("orders")).is_empty());

@@ -3,8 +3,8 @@
 //! 1. [`arguments`], [`operator`]: what it is told, and the whole of it;
 //! 2. [`watchers`], with [`watch`], [`state`], [`index`] and [`pokes`]: what it knows, and what it looks at next;
 //! 3. [`controller`], with [`backoff`] and [`error`]: running reconciles;
-//! 4. [`cluster`]: PostroadCluster;
-//! 5. [`messaging`]: Topic, Queue and Subscription;
+//! 4. [`cluster`], the reconciler of PostroadCluster;
+//! 5. [`messaging`], that of Topic, Queue and Subscription;
 //! 6. [`broker`]: the brokers' catalogs;
 //! 7. [`conditions`], [`events`], [`finalizer`], [`names`], [`context`]: what the reconcilers share;
 //! 8. [`lease`], [`clock`]: leader election;

@@ -7,10 +7,10 @@ use clap::Parser;
 use postroad_operator::arguments::{ApplyCrds, Arguments, Command, Log, LogFormat, Run};
 use postroad_operator::broker::ServiceDns;
 use postroad_operator::clock::SystemClock;
+use postroad_operator::definitions;
 use postroad_operator::http::{self, Shown};
 use postroad_operator::metrics::Metrics;
 use postroad_operator::operator::Operator;
-use postroad_operator::definitions;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -27,7 +27,10 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     runtime.block_on(work)
 }
 
@@ -51,16 +54,25 @@ async fn run(arguments: Run) -> anyhow::Result<()> {
         clock: Arc::new(SystemClock),
         shown,
     };
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), identity = arguments.identity, "starting");
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        identity = arguments.identity,
+        "starting"
+    );
     operator.run(stop.clone()).await;
     served.cancel();
     server.await?.context("the server of /metrics failed")?;
-    anyhow::ensure!(stop.is_cancelled(), "the operator ended by itself; its log says why");
+    anyhow::ensure!(
+        stop.is_cancelled(),
+        "the operator ended by itself; its log says why"
+    );
     Ok(())
 }
 
 async fn client() -> anyhow::Result<kube::Client> {
-    kube::Client::try_default().await.context("no way to the API server: neither in a pod, nor with a kubeconfig")
+    kube::Client::try_default()
+        .await
+        .context("no way to the API server: neither in a pod, nor with a kubeconfig")
 }
 
 fn stop_on_signal() -> anyhow::Result<CancellationToken> {
@@ -78,9 +90,15 @@ fn stop_on_signal() -> anyhow::Result<CancellationToken> {
 }
 
 fn log_to_stderr(log: &Log) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&log.log)
-        .with_context(|| format!("--log {:?}: not a filter; try info, or warn,postroad_operator=debug", log.log))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter = EnvFilter::try_new(&log.log).with_context(|| {
+        format!(
+            "--log {:?}: not a filter; try info, or warn,postroad_operator=debug",
+            log.log
+        )
+    })?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match log.log_format {
         LogFormat::Json => builder.json().init(),
         LogFormat::Text => builder.init(),

@@ -25,7 +25,8 @@ impl Metrics {
     /// # Errors
     /// Never in practice: when two metrics had the same name.
     pub fn new() -> prometheus::Result<Self> {
-        let counter = |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
+        let counter =
+            |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
         let metrics = Self {
             registry: Registry::new(),
             reconciles: counter(
@@ -34,12 +35,18 @@ impl Metrics {
                 &["kind", "result"],
             )?,
             durations: HistogramVec::new(
-                HistogramOpts::new("postroad_operator_reconcile_duration_seconds", "How long a reconcile took.")
-                    .buckets(vec![0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 30.0]),
+                HistogramOpts::new(
+                    "postroad_operator_reconcile_duration_seconds",
+                    "How long a reconcile took.",
+                )
+                .buckets(vec![0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 30.0]),
                 &["kind"],
             )?,
             objects: IntGaugeVec::new(
-                Opts::new("postroad_operator_objects", "Objects by kind and by the status of their Ready condition."),
+                Opts::new(
+                    "postroad_operator_objects",
+                    "Objects by kind and by the status of their Ready condition.",
+                ),
                 &["kind", "ready"],
             )?,
             leader: IntGauge::new("postroad_operator_leader", "1 while this replica is the leader.")?,
@@ -71,7 +78,10 @@ impl Metrics {
         self.registry.register(Box::new(self.admin_requests.clone()))?;
         self.registry.register(Box::new(self.event_errors.clone()))?;
         let build = IntGaugeVec::new(
-            Opts::new("postroad_operator_build_info", "1, with the version of the program."),
+            Opts::new(
+                "postroad_operator_build_info",
+                "1, with the version of the program.",
+            ),
             &["version"],
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
@@ -81,7 +91,9 @@ impl Metrics {
     /// A reconcile of `kind` ended with `result` after `took`.
     pub fn reconciled(&self, kind: &str, result: &str, took: Duration) {
         self.reconciles.with_label_values(&[kind, result]).inc();
-        self.durations.with_label_values(&[kind]).observe(took.as_secs_f64());
+        self.durations
+            .with_label_values(&[kind])
+            .observe(took.as_secs_f64());
     }
 
     /// How many reconciles of `kind` ended with `result` so far.
@@ -92,7 +104,9 @@ impl Metrics {
 
     /// How many objects of `kind` there are whose Ready condition is `ready`.
     pub fn objects(&self, kind: &str, ready: &str, count: usize) {
-        self.objects.with_label_values(&[kind, ready]).set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.objects
+            .with_label_values(&[kind, ready])
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// Nothing is known of objects (any more): a replica that does not lead.
@@ -112,7 +126,9 @@ impl Metrics {
 
     /// A request to a broker ended.
     pub fn admin_request(&self, operation: &str, succeeded: bool) {
-        self.admin_requests.with_label_values(&[operation, if succeeded { "ok" } else { "error" }]).inc();
+        self.admin_requests
+            .with_label_values(&[operation, if succeeded { "ok" } else { "error" }])
+            .inc();
     }
 
     /// An event could not be published.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
-use postroad_crds::{PostroadCluster, Queue, Subscription, Topic};
+use postroad_crds::{Queue, Subscription, Topic};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -52,13 +52,19 @@ impl Settings {
     pub const CLUSTER_PACE: Pace = Pace {
         concurrency: 16,
         debounce: Duration::from_millis(50),
-        backoff: BackoffLimits { first: Duration::from_millis(500), longest: Duration::from_secs(15) },
+        backoff: BackoffLimits {
+            first: Duration::from_millis(500),
+            longest: Duration::from_secs(15),
+        },
     };
     /// How topics, queues and subscriptions are reconciled in production: as many at a time as fit into two batches.
     pub const MESSAGING_PACE: Pace = Pace {
         concurrency: 400,
         debounce: Duration::from_millis(5),
-        backoff: BackoffLimits { first: Duration::from_millis(500), longest: Duration::from_secs(120) },
+        backoff: BackoffLimits {
+            first: Duration::from_millis(500),
+            longest: Duration::from_secs(120),
+        },
     };
 }
 
@@ -127,8 +133,18 @@ impl Operator {
         });
         // Dropped, whether by returning or because the lease was lost, it ends what it runs.
         let mut tasks = JoinSet::new();
-        let source = Source::new(self.client.clone(), self.settings.watched.clone(), self.settings.watch_backoff);
-        Watchers { source, state: Arc::clone(&state), registry, metrics }.start(&mut tasks, writers);
+        let source = Source::new(
+            self.client.clone(),
+            self.settings.watched.clone(),
+            self.settings.watch_backoff,
+        );
+        Watchers {
+            source,
+            state: Arc::clone(&state),
+            registry,
+            metrics,
+        }
+        .start(&mut tasks, writers);
         let _shown = Term::begin(&self.shown, Arc::clone(&state));
         tokio::select! {
             () = stop.cancelled() => return,
@@ -147,15 +163,26 @@ impl Operator {
             ended = controllers.join_next() => tracing::error!(?ended, "a controller ended"),
         }
         stop.cancel();
-        let drained = tokio::time::timeout(DRAIN, async { while controllers.join_next().await.is_some() {} }).await;
+        let drained =
+            tokio::time::timeout(DRAIN, async { while controllers.join_next().await.is_some() {} }).await;
         if drained.is_err() {
-            tracing::warn!(seconds = DRAIN.as_secs(), "some reconciles did not end in time; they are stopped");
+            tracing::warn!(
+                seconds = DRAIN.as_secs(),
+                "some reconciles did not end in time; they are stopped"
+            );
         }
     }
 
     fn start_controllers(&self, tasks: &mut JoinSet<()>, context: &Arc<Context>, stop: &CancellationToken) {
         let clusters = Arc::new(ClusterReconciler::new(Arc::clone(context)));
-        self.start(tasks, context, clusters, &context.state.clusters, self.settings.cluster_pace, stop);
+        self.start(
+            tasks,
+            context,
+            clusters,
+            &context.state.clusters,
+            self.settings.cluster_pace,
+            stop,
+        );
         self.start_messaging::<Topic>(tasks, context, stop);
         self.start_messaging::<Queue>(tasks, context, stop);
         self.start_messaging::<Subscription>(tasks, context, stop);
@@ -168,7 +195,14 @@ impl Operator {
         stop: &CancellationToken,
     ) {
         let reconciler = Arc::new(MessagingReconciler::<K>::new(Arc::clone(context)));
-        self.start(tasks, context, reconciler, K::objects(&context.state), self.settings.messaging_pace, stop);
+        self.start(
+            tasks,
+            context,
+            reconciler,
+            K::objects(&context.state),
+            self.settings.messaging_pace,
+            stop,
+        );
     }
 
     fn start<R: Reconciler>(
@@ -181,7 +215,14 @@ impl Operator {
         stop: &CancellationToken,
     ) {
         let (store, pokes) = (objects.store.clone(), objects.pokes.clone());
-        tasks.spawn(controller::run(reconciler, store, pokes, pace, context.metrics.clone(), stop.clone()));
+        tasks.spawn(controller::run(
+            reconciler,
+            store,
+            pokes,
+            pace,
+            context.metrics.clone(),
+            stop.clone(),
+        ));
     }
 }
 

@@ -31,7 +31,13 @@ where
 {
     fn new() -> (Self, Writer<Guarded<K>>) {
         let (store, writer) = reflector::store();
-        (Self { store, pokes: Pokes::default() }, writer)
+        (
+            Self {
+                store,
+                pokes: Pokes::default(),
+            },
+            writer,
+        )
     }
 
     /// The object, if it is there and can be read.
@@ -63,7 +69,8 @@ where
 
     /// Asks for every object to be looked at.
     pub fn poke_all(&self) {
-        self.pokes.poke_all(self.store.state().iter().map(|object| ObjectKey::of(&**object)));
+        self.pokes
+            .poke_all(self.store.state().iter().map(|object| ObjectKey::of(&**object)));
     }
 }
 
@@ -104,7 +111,14 @@ impl State {
         let (topics, topic_writer) = Objects::new();
         let (queues, queue_writer) = Objects::new();
         let (subscriptions, subscription_writer) = Objects::new();
-        let state = Self { clusters, topics, queues, subscriptions, index: Mutex::default(), namespaces };
+        let state = Self {
+            clusters,
+            topics,
+            queues,
+            subscriptions,
+            index: Mutex::default(),
+            namespaces,
+        };
         let writers = Writers {
             clusters: cluster_writer,
             topics: topic_writer,
@@ -129,11 +143,18 @@ impl State {
     pub fn count(&self, metrics: &Metrics) {
         metrics.forget_objects();
         let conditions = |cluster: &PostroadCluster| {
-            cluster.status.as_ref().map_or("Unknown", |status| readiness(&status.conditions))
+            cluster
+                .status
+                .as_ref()
+                .map_or("Unknown", |status| readiness(&status.conditions))
         };
         self.clusters.count(metrics, conditions);
-        self.topics.count(metrics, |topic| readiness(&topic.reported().conditions));
-        self.queues.count(metrics, |queue| readiness(&queue.reported().conditions));
-        self.subscriptions.count(metrics, |subscription| readiness(&subscription.reported().conditions));
+        self.topics
+            .count(metrics, |topic| readiness(&topic.reported().conditions));
+        self.queues
+            .count(metrics, |queue| readiness(&queue.reported().conditions));
+        self.subscriptions.count(metrics, |subscription| {
+            readiness(&subscription.reported().conditions)
+        });
     }
 }

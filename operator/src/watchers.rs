@@ -9,7 +9,8 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::core::{NamespaceResourceScope, PartialObjectMeta};
 use kube::runtime::reflector::store::Writer;
 use kube::{Resource, ResourceExt};
-use postroad_crds::{PostroadCluster, Topic};
+use postroad_admin_api::Kind;
+use postroad_crds::PostroadCluster;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
@@ -111,7 +112,12 @@ impl Watchers {
     /// Keeps the index. An object that can't be read refers to nothing that is known.
     fn index<K: Messaging>(&self, key: &ObjectKey, object: &Guarded<K>) {
         let mut index = self.state.index.lock();
-        match object.0.as_ref().ok().and_then(|object| Some((object, object.admin_key()?))) {
+        match object
+            .0
+            .as_ref()
+            .ok()
+            .and_then(|object| Some((object, object.admin_key()?)))
+        {
             Some((object, resource)) => {
                 let topic = object.topic_ref().map(|topic| {
                     ObjectKey::new(topic.namespace.as_deref().unwrap_or(&key.namespace), &topic.name)
@@ -127,7 +133,7 @@ impl Watchers {
 
     /// The subscriptions of a topic look at it when it changes.
     fn dependents<K: Messaging>(&self, key: &ObjectKey) {
-        if K::KIND == Topic::KIND {
+        if K::KIND == Kind::Topic {
             let subscriptions = self.state.index.lock().subscriptions_of(key);
             self.state.subscriptions.pokes.poke_all(subscriptions);
         }
@@ -136,7 +142,11 @@ impl Watchers {
     /// What a cluster is made of: a change by somebody else is undone at once. Only the metadata is read.
     fn owned<K>(&self, tasks: &mut JoinSet<()>)
     where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + std::fmt::Debug + Send + 'static,
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + std::fmt::Debug
+            + Send
+            + 'static,
         PartialObjectMeta<K>: DeserializeOwned,
     {
         let feeds = self.source.feeds::<PartialObjectMeta<K>>(MANAGED);
@@ -165,7 +175,8 @@ fn poke_owner<K: Resource>(object: &K, pokes: &Pokes) {
     let meta = object.meta();
     let namespace = meta.namespace.clone().unwrap_or_default();
     for owner in meta.owner_references.iter().flatten() {
-        if owner.kind == PostroadCluster::kind(&()) && owner.api_version == PostroadCluster::api_version(&()) {
+        if owner.kind == PostroadCluster::kind(&()) && owner.api_version == PostroadCluster::api_version(&())
+        {
             pokes.poke(ObjectKey::new(namespace.clone(), owner.name.clone()));
         }
     }

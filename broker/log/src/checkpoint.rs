@@ -50,12 +50,18 @@ pub enum CheckpointError {
 pub fn write_checkpoint(storage: &dyn Storage, path: &Path, payload: &[u8]) -> Result<(), CheckpointError> {
     let temporary = temporary_of(path);
     let folder = path.parent().unwrap_or(Path::new("."));
-    let file = storage.open(&temporary, OpenMode::Create).map_err(failed("create", &temporary))?;
+    let file = storage
+        .open(&temporary, OpenMode::Create)
+        .map_err(failed("create", &temporary))?;
     write_full(&*file, &header(payload), 0).map_err(failed("write", &temporary))?;
     write_full(&*file, payload, HEADER as u64).map_err(failed("write", &temporary))?;
     file.sync_data().map_err(failed("sync", &temporary))?;
-    storage.rename(&temporary, path).map_err(failed("put in place", path))?;
-    storage.sync_dir(folder).map_err(failed("sync the folder of", path))
+    storage
+        .rename(&temporary, path)
+        .map_err(failed("put in place", path))?;
+    storage
+        .sync_dir(folder)
+        .map_err(failed("sync the folder of", path))
 }
 
 /// Reads the checkpoint at `path`; `None` when there is none. Anything but the whole file as it was written is an
@@ -90,9 +96,16 @@ fn checksum(header: &[u8], payload: &[u8]) -> u32 {
 }
 
 fn check(path: &Path, mut content: Bytes) -> Result<Bytes, CheckpointError> {
-    let damaged = |offset: u64, reason: String| CheckpointError::Damaged { file: path.to_owned(), offset, reason };
+    let damaged = |offset: u64, reason: String| CheckpointError::Damaged {
+        file: path.to_owned(),
+        offset,
+        reason,
+    };
     if content.len() < HEADER {
-        return Err(damaged(content.len() as u64, format!("it ends here, within the {HEADER} bytes of its header")));
+        return Err(damaged(
+            content.len() as u64,
+            format!("it ends here, within the {HEADER} bytes of its header"),
+        ));
     }
     let header = content.split_to(HEADER);
     if header[..8] != MAGIC[..] {
@@ -104,11 +117,18 @@ fn check(path: &Path, mut content: Bytes) -> Result<Bytes, CheckpointError> {
         return Err(damaged(12, "its checksum does not match its content".into()));
     }
     if version > VERSION {
-        return Err(CheckpointError::Version { file: path.to_owned(), found: version, supported: VERSION });
+        return Err(CheckpointError::Version {
+            file: path.to_owned(),
+            found: version,
+            supported: VERSION,
+        });
     }
     let len = u64::from_le_bytes(std::array::from_fn(|at| header[16 + at]));
     if len != content.len() as u64 {
-        return Err(damaged(16, format!("it says {len} bytes of payload and has {}", content.len())));
+        return Err(damaged(
+            16,
+            format!("it says {len} bytes of payload and has {}", content.len()),
+        ));
     }
     Ok(content)
 }
@@ -120,5 +140,9 @@ fn temporary_of(path: &Path) -> PathBuf {
 }
 
 fn failed(operation: &'static str, file: &Path) -> impl FnOnce(io::Error) -> CheckpointError {
-    move |source| CheckpointError::Io { operation, file: file.to_owned(), source: Arc::new(source) }
+    move |source| CheckpointError::Io {
+        operation,
+        file: file.to_owned(),
+        source: Arc::new(source),
+    }
 }

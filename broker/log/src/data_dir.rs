@@ -89,11 +89,21 @@ impl DataDir {
         storage.create_dir_all(path).map_err(failed("create", path))?;
         let lock_path = path.join(LOCK);
         let owner = format!("process {}", std::process::id());
-        let lock = match storage.lock(&lock_path, &owner).map_err(failed("lock", &lock_path))? {
+        let lock = match storage
+            .lock(&lock_path, &owner)
+            .map_err(failed("lock", &lock_path))?
+        {
             Lock::Taken(lock) => lock,
             Lock::Held(holder) => {
-                let holder = if holder.is_empty() { "another process".to_owned() } else { holder };
-                return Err(DataDirError::InUse { dir: path.to_owned(), holder });
+                let holder = if holder.is_empty() {
+                    "another process".to_owned()
+                } else {
+                    holder
+                };
+                return Err(DataDirError::InUse {
+                    dir: path.to_owned(),
+                    holder,
+                });
             }
         };
         let broker_id = match read_identity(&**storage, path)? {
@@ -104,7 +114,11 @@ impl DataDir {
             }
             None => begin(&**storage, path, new_id)?,
         };
-        Ok(DataDir { path: path.to_owned(), broker_id, _lock: lock })
+        Ok(DataDir {
+            path: path.to_owned(),
+            broker_id,
+            _lock: lock,
+        })
     }
 
     /// The broker's id, drawn when the folder was made.
@@ -142,18 +156,28 @@ impl DataDir {
 fn begin(storage: &dyn Storage, dir: &Path, new_id: impl FnOnce() -> u64) -> Result<u64, DataDirError> {
     let names = storage.list(dir).map_err(failed("list", dir))?;
     // A file system's own folder may be at the root of a volume.
-    if let Some(found) = names.into_iter().find(|name| ![LOCK, TEMPORARY, "lost+found"].contains(&name.as_str())) {
-        return Err(DataDirError::NotEmpty { dir: dir.to_owned(), found });
+    if let Some(found) = names
+        .into_iter()
+        .find(|name| ![LOCK, TEMPORARY, "lost+found"].contains(&name.as_str()))
+    {
+        return Err(DataDirError::NotEmpty {
+            dir: dir.to_owned(),
+            found,
+        });
     }
     let id = new_id();
     if id == 0 {
         return Err(DataDirError::ZeroId);
     }
     let temporary = dir.join(TEMPORARY);
-    let file = storage.open(&temporary, OpenMode::Create).map_err(failed("create", &temporary))?;
+    let file = storage
+        .open(&temporary, OpenMode::Create)
+        .map_err(failed("create", &temporary))?;
     write_full(&*file, identity(id).as_bytes(), 0).map_err(failed("write", &temporary))?;
     file.sync_data().map_err(failed("sync", &temporary))?;
-    storage.rename(&temporary, &dir.join(IDENTITY)).map_err(failed("rename", &temporary))?;
+    storage
+        .rename(&temporary, &dir.join(IDENTITY))
+        .map_err(failed("rename", &temporary))?;
     storage.sync_dir(dir).map_err(failed("sync", dir))?;
     Ok(id)
 }
@@ -172,16 +196,29 @@ fn read_identity(storage: &dyn Storage, dir: &Path) -> Result<Option<u64>, DataD
     };
     let mut bytes = vec![0; MAX_IDENTITY];
     let read = read_full(&*file, &mut bytes, 0).map_err(failed("read", &path))?;
-    let damaged = |reason: &str| DataDirError::Damaged { file: path.clone(), reason: reason.to_owned() };
+    let damaged = |reason: &str| DataDirError::Damaged {
+        file: path.clone(),
+        reason: reason.to_owned(),
+    };
     let text = std::str::from_utf8(&bytes[..read]).map_err(|_| damaged("it is not text"))?;
-    let format = text.strip_prefix(MAGIC).and_then(|rest| rest.strip_prefix("\nformat "));
+    let format = text
+        .strip_prefix(MAGIC)
+        .and_then(|rest| rest.strip_prefix("\nformat "));
     let format = format.ok_or_else(|| damaged("it does not begin as the identity of a data folder does"))?;
     let format = format.lines().next().and_then(|line| line.parse().ok());
     let format: u32 = format.ok_or_else(|| damaged("its format is not a number"))?;
     if format > FORMAT {
-        return Err(DataDirError::Version { file: path, found: format, supported: FORMAT });
+        return Err(DataDirError::Version {
+            file: path,
+            found: format,
+            supported: FORMAT,
+        });
     }
-    let id = text.lines().nth(2).and_then(|line| line.strip_prefix("broker ")).and_then(|id| id.parse().ok());
+    let id = text
+        .lines()
+        .nth(2)
+        .and_then(|line| line.strip_prefix("broker "))
+        .and_then(|id| id.parse().ok());
     let id = id.ok_or_else(|| damaged("its broker id is not a number"))?;
     // What was written for this id, and nothing else: that covers the checksum, too.
     if id == 0 || identity(id) != text {
@@ -191,5 +228,9 @@ fn read_identity(storage: &dyn Storage, dir: &Path) -> Result<Option<u64>, DataD
 }
 
 fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DataDirError {
-    move |source| DataDirError::Io { operation, path: path.to_owned(), source: Arc::new(source) }
+    move |source| DataDirError::Io {
+        operation,
+        path: path.to_owned(),
+        source: Arc::new(source),
+    }
 }

@@ -26,8 +26,8 @@ pub use data_dir::{DataDir, DataDirError};
 pub use disk::Disk;
 pub use faulty::FaultyDisk;
 pub use journal::{
-    Done, EntryFrame, Journal, JournalError, JournalObserver, JournalOptions, JournalStats, NoObserver, OpenError,
-    RecoveredShard,
+    Done, EntryFrame, Journal, JournalError, JournalObserver, JournalOptions, JournalStats, NoObserver,
+    OpenError, RecoveredShard,
 };
 pub use segments::{PartitionFiles, SegmentError, SegmentInfo, SegmentManifest, SegmentOptions, StoredBatch};
 pub use storage::{Storage, StorageFile};

@@ -10,7 +10,9 @@ const SESSIONS: usize = 8;
 
 #[test]
 fn everything_acknowledged_survives_every_crash_and_nothing_is_invented() {
-    let only = std::env::var("POSTROAD_SEED").ok().map(|seed| seed.parse().expect("POSTROAD_SEED is a number"));
+    let only = std::env::var("POSTROAD_SEED")
+        .ok()
+        .map(|seed| seed.parse().expect("POSTROAD_SEED is a number"));
     let seeds = only.map_or(0..HISTORIES, |seed| seed..seed + 1);
     let mut most_files = 0;
     for seed in seeds.clone() {
@@ -20,7 +22,10 @@ fn everything_acknowledged_survives_every_crash_and_nothing_is_invented() {
         }
         most_files = most_files.max(history.most_files);
     }
-    assert!(only.is_some() || most_files > 2, "the histories are too small to roll files");
+    assert!(
+        only.is_some() || most_files > 2,
+        "the histories are too small to roll files"
+    );
 }
 
 /// The test above must be able to fail: on a disk that says it synced and did not, it finds what was lost.

@@ -1,11 +1,12 @@
 //! Acknowledgements and deadlines.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::try_join_all;
 use postroad_core::Command;
-use postroad_types::{Result, SubscriptionName};
+use postroad_types::{Error, Result, SubscriptionName};
 
 use crate::delivery::AckId;
 use crate::hub::Hub;
@@ -32,15 +33,27 @@ impl Node {
         }
         // Credit came back.
         hub.wake.notify_waiters();
+        if !offsets.is_empty() {
+            // The lease tables have changed: the log must hear of it even when the caller loses interest.
+            let node = self.clone();
+            let task = tokio::spawn(async move { node.propose_acks(hub, offsets).await });
+            task.await.unwrap_or_else(|error| {
+                Err(Error::internal(format!("an acknowledgement failed: {error}")))
+            })?;
+        }
+        invalid.map_or(Ok(()), Err)
+    }
+
+    async fn propose_acks(&self, hub: Arc<Hub>, offsets: BTreeMap<u32, Vec<u64>>) -> Result<()> {
         let acks = offsets
             .into_iter()
             .map(|(partition, offsets)| self.propose_ack(&hub, partition, offsets));
-        if let Err(error) = try_join_all(acks).await {
+        let result = try_join_all(acks).await.map(drop);
+        if result.is_err() {
             // The lease tables say acknowledged, the log doesn't: they are made anew from the log.
             self.inner.hubs.close(hub.subscription.id);
-            return Err(error);
         }
-        invalid.map_or(Ok(()), Err)
+        result
     }
 
     async fn propose_ack(&self, hub: &Hub, partition: u32, mut offsets: Vec<u64>) -> Result<()> {

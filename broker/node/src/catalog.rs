@@ -24,7 +24,17 @@ pub struct Page<T> {
 
 impl Node {
     /// Applies changes in order; each has its own result. Returns once they are durable, and true in the shards too.
+    /// A caller that loses interest leaves nothing half done.
     pub async fn change(&self, owner: Owner, changes: Vec<Change>) -> Vec<Result<Changed>> {
+        let (node, count) = (self.clone(), changes.len());
+        let task = tokio::spawn(async move { node.change_all(owner, changes).await });
+        task.await.unwrap_or_else(|error| {
+            let error = Error::internal(format!("the change was interrupted: {error}"));
+            vec![Err(error); count]
+        })
+    }
+
+    async fn change_all(&self, owner: Owner, changes: Vec<Change>) -> Vec<Result<Changed>> {
         let _one_at_a_time = self.inner.changing.lock().await;
         let results = self.propose_changes(owner, changes).await;
         let mut finished = Vec::with_capacity(results.len());

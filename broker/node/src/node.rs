@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use parking_lot::Mutex;
 use postroad_core::{Catalog, Command, Reply, Topic};
 use postroad_log::{DataDir, DataDirError, Disk, Journal, JournalOptions, Storage};
 use postroad_shard::{Shard, ShardError};
 use postroad_types::{BrokerId, Error, Result, ShardId, TopicId, limits};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -128,7 +127,7 @@ pub(crate) struct Inner {
     cluster: OnceLock<Cluster>,
     bootstrapping: tokio::sync::Mutex<()>,
     reconciled: AtomicBool,
-    failure: Mutex<Option<String>>,
+    failure: watch::Sender<Option<String>>,
     /// Holds the folder's lock.
     data_dir: DataDir,
 }
@@ -173,7 +172,7 @@ impl Node {
             cluster: OnceLock::new(),
             bootstrapping: tokio::sync::Mutex::new(()),
             reconciled: AtomicBool::new(false),
-            failure: Mutex::new(None),
+            failure: watch::Sender::new(None),
             options,
             data_dir,
         });
@@ -190,6 +189,14 @@ impl Node {
     /// # Errors
     /// `FailedPrecondition` when the broker belongs to another cluster; `Internal` when the disk fails.
     pub async fn bootstrap(&self, cluster_id: Option<String>) -> Result<String> {
+        // A caller that loses interest leaves nothing half done.
+        let node = self.clone();
+        let task = tokio::spawn(async move { node.bootstrap_once(cluster_id).await });
+        task.await
+            .unwrap_or_else(|error| Err(Error::internal(format!("the bootstrap was interrupted: {error}"))))
+    }
+
+    async fn bootstrap_once(&self, cluster_id: Option<String>) -> Result<String> {
         let _one_at_a_time = self.inner.bootstrapping.lock().await;
         if let Some(cluster) = self.inner.cluster.get() {
             return match cluster_id {
@@ -268,7 +275,7 @@ impl Node {
                     let Some(inner) = inner.upgrade() else { return };
                     let reason = format!("shard {} has stopped: {reason}", shard.id());
                     tracing::error!(shard = shard.id().0, reason, "a shard has stopped; this broker serves no more");
-                    inner.failure.lock().get_or_insert(reason);
+                    inner.failure.send_if_modified(|failure| failure.is_none() && failure.replace(reason).is_none());
                 }
             }
         });
@@ -289,7 +296,17 @@ impl Node {
     /// The reason, once storage has failed and nothing is acknowledged any more.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
-        self.inner.failure.lock().clone()
+        self.inner.failure.borrow().clone()
+    }
+
+    /// Resolves with the reason once storage has failed.
+    pub async fn failed(&self) -> String {
+        let mut failure = self.inner.failure.subscribe();
+        match failure.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(reason)) => reason.clone(),
+            // The sender lives as long as this handle, and the reason is there.
+            Ok(None) | Err(_) => std::future::pending().await,
+        }
     }
 
     /// Stops: streams end, what is proposed is finished, all is checkpointed so that the next start is fast, the
@@ -330,7 +347,7 @@ impl Inner {
 
     /// Why the node can't serve; none when it can.
     pub(crate) fn not_ready(&self) -> Option<String> {
-        if let Some(failure) = &*self.failure.lock() {
+        if let Some(failure) = &*self.failure.borrow() {
             return Some(failure.clone());
         }
         if self.stopping.is_cancelled() {

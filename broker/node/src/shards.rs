@@ -31,7 +31,7 @@ impl ShardFactory<'_> {
     }
 
     async fn open(&self, shard: ShardId) -> Result<Arc<Shard>, ShardError> {
-        let clock = self.clock.clone();
+        let clock = self.clock;
         let options = ShardOptions {
             shard,
             broker: self.broker.0,

@@ -17,9 +17,6 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::http::{self, Access};
 
-/// How often the node is asked whether its storage has failed.
-const FAILURE_CHECK: Duration = Duration::from_millis(500);
-
 /// Why a broker did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -97,12 +94,9 @@ impl Broker {
         let access = Access::open(&config.admin_access)
             .await
             .map_err(StartError::Token)?;
-        let pubsub_listener = listen("pubsub.listen", config.pubsub_listen).await?;
-        let admin_listener = listen("admin.listen", config.admin_listen).await?;
-        let addresses = Addresses {
-            pubsub: local(&pubsub_listener)?,
-            admin: local(&admin_listener)?,
-        };
+        let (pubsub_listener, pubsub) = listen("pubsub.listen", config.pubsub_listen).await?;
+        let (admin_listener, admin) = listen("admin.listen", config.admin_listen).await?;
+        let addresses = Addresses { pubsub, admin };
         let node = Node::open(node_options(&config))
             .await
             .map_err(|source| StartError::Node {
@@ -111,9 +105,8 @@ impl Broker {
             })?;
 
         let (failed, failure) = watch::channel(None);
-        let admin_stop = CancellationToken::new();
-        let state = http::State::new(node.clone(), access, admin_stop.clone())?;
-        let admin = Part::start("the admin API", admin_stop, &failed, |stop| {
+        let state = http::State::new(node.clone(), access)?;
+        let admin = Part::start("the admin API", &failed, |stop| {
             http::serve(state, admin_listener, stop).map(Ok::<_, std::convert::Infallible>)
         });
         let options = ServeOptions {
@@ -122,24 +115,10 @@ impl Broker {
             drain: config.shutdown_grace / 2,
             ..ServeOptions::default()
         };
-        let pubsub = Part::start(
-            "the Pub/Sub front end",
-            CancellationToken::new(),
-            &failed,
-            |stop| postroad_pubsub::serve(node.clone(), pubsub_listener, stop, options),
-        );
-        let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let status = node.status();
-        tracing::info!(
-            broker_id = status.broker_id,
-            cluster_id = status.cluster_id,
-            version = env!("CARGO_PKG_VERSION"),
-            pubsub = %addresses.pubsub,
-            admin = %addresses.admin,
-            data_dir = %config.data_dir.display(),
-            took_ms,
-            "the broker serves"
-        );
+        let pubsub = Part::start("the Pub/Sub front end", &failed, |stop| {
+            postroad_pubsub::serve(node.clone(), pubsub_listener, stop, options)
+        });
+        log_start(&node, addresses, &config, began);
         Ok(Self {
             node,
             addresses,
@@ -171,7 +150,7 @@ impl Broker {
                 let reason = reason.ok().and_then(|reason| reason.clone());
                 Stopped::Failed(reason.unwrap_or_else(|| "all of its parts ended".to_owned()))
             }
-            reason = storage_failure(&self.node) => Stopped::Failed(reason),
+            reason = self.node.failed() => Stopped::Failed(reason),
         }
     }
 
@@ -199,12 +178,12 @@ impl Broker {
         tokio::time::timeout_at(deadline, node.shutdown())
             .await
             .map_err(|_| too_slow("the node"))?;
+        // By now nothing is at stake but an answer that somebody may still wait for.
         if !admin.stop(deadline).await {
-            return Err(too_slow("the admin API"));
+            tracing::warn!("connections of the admin port were closed while requests were running");
         }
         drop(failed);
-        let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(took_ms, "the broker stopped");
+        tracing::info!(took_ms = millis(began), "the broker stopped");
         Ok(())
     }
 }
@@ -217,31 +196,34 @@ impl std::fmt::Debug for Broker {
     }
 }
 
-/// Resolves when the node's storage has failed. The node is asked, since it acknowledges nothing any more by then: this only
-/// decides how soon the process ends.
-async fn storage_failure(node: &Node) -> String {
-    let mut ticks = tokio::time::interval(FAILURE_CHECK);
-    loop {
-        ticks.tick().await;
-        if let Some(reason) = node.failure() {
-            return reason;
-        }
-    }
+fn log_start(node: &Node, addresses: Addresses, config: &Config, began: Instant) {
+    let status = node.status();
+    tracing::info!(
+        broker_id = status.broker_id,
+        cluster_id = status.cluster_id,
+        version = env!("CARGO_PKG_VERSION"),
+        pubsub = %addresses.pubsub,
+        admin = %addresses.admin,
+        data_dir = %config.data_dir.display(),
+        took_ms = millis(began),
+        "the broker serves"
+    );
 }
 
-async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address)
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A listener, and where it listens.
+async fn listen(key: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let bound = async {
+        let listener = TcpListener::bind(address).await?;
+        let local = listener.local_addr()?;
+        Ok((listener, local))
+    };
+    bound
         .await
         .map_err(|source| StartError::Listen { key, address, source })
-}
-
-fn local(listener: &TcpListener) -> Result<SocketAddr, StartError> {
-    let unspecified = SocketAddr::from(([0, 0, 0, 0], 0));
-    listener.local_addr().map_err(|source| StartError::Listen {
-        key: "listener",
-        address: unspecified,
-        source,
-    })
 }
 
 fn node_options(config: &Config) -> NodeOptions {
@@ -264,7 +246,6 @@ impl Part {
     /// Runs what `serve` makes; that it ends before `stop` is a failure of the broker.
     fn start<F, E>(
         name: &'static str,
-        stop: CancellationToken,
         failed: &watch::Sender<Option<String>>,
         serve: impl FnOnce(CancellationToken) -> F,
     ) -> Self
@@ -272,6 +253,7 @@ impl Part {
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: std::fmt::Display + Send + 'static,
     {
+        let stop = CancellationToken::new();
         let serving = AssertUnwindSafe(serve(stop.clone())).catch_unwind();
         let (failed, stopping) = (failed.clone(), stop.clone());
         let task = tokio::spawn(async move {

@@ -40,15 +40,7 @@ fn main() -> ExitCode {
             return ExitCode::from(EXIT_CONFIG);
         }
     };
-    let done = if print { print_config(&config) } else { run(config) };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // A line of its own for people; the log has the same as an event.
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    if print { print_config(&config) } else { run(config) }
 }
 
 fn configuration(cli: Cli) -> Result<Config, ConfigError> {
@@ -61,19 +53,37 @@ fn configuration(cli: Cli) -> Result<Config, ConfigError> {
     cli.settings.or(file.into()).validate()
 }
 
-fn print_config(config: &Config) -> anyhow::Result<()> {
-    let yaml = File::of(config).to_yaml().map_err(anyhow::Error::msg)?;
-    println!("{}", yaml.trim_end());
-    Ok(())
+fn print_config(config: &Config) -> ExitCode {
+    match File::of(config).to_yaml() {
+        Ok(yaml) => {
+            println!("{}", yaml.trim_end());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
-fn run(config: Config) -> anyhow::Result<()> {
-    logging::init(&config)?;
+/// Runs until a signal or a failure; the log says which.
+fn run(config: Config) -> ExitCode {
+    if let Err(error) = logging::init(&config) {
+        eprintln!("error: {error}");
+        return ExitCode::FAILURE;
+    }
+    match run_to_end(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "the broker ends with a failure");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_to_end(config: Config) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(serve(config));
-    if let Err(error) = &result {
-        tracing::error!(error = format!("{error:#}"), "the broker ends with a failure");
-    }
     // What still runs (a blocking read, say) has had its grace period.
     runtime.shutdown_background();
     result

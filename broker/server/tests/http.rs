@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use futures::StreamExt;
-use postroad_admin_api::{BootstrapRequest, ClientError, ErrorBody, ErrorKind};
+use postroad_admin_api::{ApplyRequest, BootstrapRequest, ClientError, ErrorBody, ErrorKind, Owner};
 use support::{TOKEN, TestBroker, apply, topic};
 
 /// Nothing here waits for time to pass; this only ends a test that would hang.
@@ -74,12 +74,13 @@ async fn a_broker_is_ready_once_it_is_bootstrapped_and_stays_so() {
     assert_eq!(broker.get("/livez").await.0, 200, "it lives, and waits");
     let status = broker.client().status().await.unwrap();
     assert_eq!((status.ready, status.cluster_id.as_deref()), (false, None));
-    let results = broker.client().apply(&postroad_admin_api::ApplyRequest {
-        owner: postroad_admin_api::Owner::File,
+    let request = ApplyRequest {
+        owner: Owner::File,
         resources: vec![topic("shop", "orders")],
-    });
+    };
+    let refused = broker.client().apply(&request).await.unwrap_err();
     assert_eq!(
-        results.await.unwrap_err().kind(),
+        refused.kind(),
         Some(ErrorKind::Unavailable),
         "as a whole, so that callers wait"
     );

@@ -1,6 +1,8 @@
 //! The broker as a process: signals, exit codes, and what is there after the next start.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
@@ -24,8 +26,12 @@ struct Process {
 impl Process {
     /// Starts the binary and reads its log until it says where it serves.
     fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    fn start_with(folder: &Path, flags: &[&str]) -> Self {
         std::fs::write(folder.join("token"), TOKEN).unwrap();
-        let mut child = command(folder).spawn().unwrap();
+        let mut child = command(folder).args(flags).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let event = loop {
             let mut line = String::new();
@@ -60,6 +66,34 @@ impl Process {
         assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
     }
 
+    /// Reads the log up to the event of this message.
+    fn until(&mut self, message: &str) {
+        let mut line = String::new();
+        while !line.contains(message) {
+            line.clear();
+            assert_ne!(
+                self.log.read_line(&mut line).unwrap(),
+                0,
+                "the broker ended without saying {message:?}"
+            );
+        }
+    }
+
+    /// A request to the admin port that is never sent to its end.
+    fn stalled_request(&self) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.admin).unwrap();
+        let head = format!(
+            "POST /v1/bootstrap HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\n\
+             expect: 100-continue\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        // The broker asks for the body (RFC 9110, section 10.1.1), so it is waiting for it from here on.
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 100");
+        stream
+    }
+
     /// The exit code, and the rest of the log.
     fn wait(mut self) -> (Option<i32>, String) {
         let log = std::io::read_to_string(&mut self.log).unwrap();
@@ -77,7 +111,10 @@ impl Drop for Process {
 
 fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_postroad-broker"));
-    command.env_clear().stderr(Stdio::piped());
+    command
+        .env_clear()
+        .env("POSTROAD_LOG_FORMAT", "json")
+        .stderr(Stdio::piped());
     command
         .arg("--data-dir")
         .arg(folder.join("data"))
@@ -86,7 +123,6 @@ fn command(folder: &Path) -> Command {
     command.args([
         "--admin-listen=127.0.0.1:0",
         "--pubsub-listen=127.0.0.1:0",
-        "--log-format=json",
         "--shards=2",
     ]);
     command
@@ -203,4 +239,97 @@ fn a_token_file_that_is_not_there_is_named() {
         text.contains("admin.tokenFile") && text.contains("No such file"),
         "{text}"
     );
+}
+
+#[test]
+fn a_client_that_never_finishes_does_not_hold_the_stop_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start_with(folder.path(), &["--shutdown-grace-seconds=1"]);
+    let _stalled = process.stalled_request();
+    process.signal(libc::SIGINT);
+    let (code, log) = process.wait();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("were closed while requests were running"), "{log}");
+}
+
+#[test]
+fn a_second_signal_ends_the_broker_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = Process::start_with(folder.path(), &["--shutdown-grace-seconds=3600"]);
+    let _stalled = process.stalled_request();
+    process.signal(libc::SIGTERM);
+    process.until("SIGTERM");
+    process.signal(libc::SIGTERM);
+    let (code, log) = process.wait();
+    assert_eq!(code, Some(130), "{log}");
+}
+
+/// A broker whose storage fails must not linger: what supervises it can start it elsewhere, and clients must not wait for
+/// acknowledgements that can't come.
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_storage_ends_the_broker_with_a_clear_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start_with(folder.path(), &["--journal-file-bytes=1Mi"]);
+    process
+        .client()
+        .bootstrap(&BootstrapRequest::default())
+        .await
+        .unwrap();
+    process
+        .client()
+        .apply(&ApplyRequest {
+            owner: Owner::File,
+            resources: vec![mails()],
+        })
+        .await
+        .unwrap();
+    // The folder goes away under the broker: the next journal file can't be made.
+    std::fs::remove_dir_all(folder.path().join("data")).unwrap();
+    let mut publisher = PublisherClient::connect(format!("http://{}", process.pubsub))
+        .await
+        .unwrap();
+    let message = proto::PubsubMessage {
+        data: vec![b'x'; 500_000].into(),
+        ..Default::default()
+    };
+    let request = proto::PublishRequest {
+        topic: "projects/shop/topics/mails".into(),
+        messages: vec![message],
+    };
+    let refused = loop {
+        if let Err(refused) = publisher.publish(request.clone()).await {
+            break refused;
+        }
+    };
+    assert!(!refused.message().is_empty(), "{refused:?}");
+    let (code, log) = process.wait();
+    assert_eq!(code, Some(1), "{log}");
+    assert!(
+        log.contains("the broker ends with a failure") && log.contains("journal"),
+        "{log}"
+    );
+}
+
+#[test]
+fn under_systemds_journal_lines_carry_no_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = |journal: bool| {
+        let path = folder.path().join("stderr");
+        let file = std::fs::File::create(&path).unwrap();
+        let metadata = file.metadata().unwrap();
+        let mut command = command(folder.path());
+        command.arg("--log-format=text").stderr(file);
+        if journal {
+            command.env("JOURNAL_STREAM", format!("{}:{}", metadata.dev(), metadata.ino()));
+        }
+        assert_eq!(
+            command.status().unwrap().code(),
+            Some(1),
+            "there is no token file"
+        );
+        std::fs::read_to_string(path).unwrap()
+    };
+    let (journal, file) = (line(true), line(false));
+    assert!(journal.starts_with("ERROR "), "{journal}");
+    assert!(file.starts_with("20") && file.contains("Z ERROR "), "{file}");
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use openraft::{CommittedLeaderId, EmptyNode, EntryPayload, LeaderId};
-use postroad_core::Batch;
+use postroad_core::{Batch, DecodeError};
 use prost::Message;
 
 use crate::raft_types::{Commands, Entry, LogId, Membership, StoredMembership, Vote};
@@ -16,6 +16,14 @@ pub enum EntryError {
     /// Not the protobuf message it should be.
     #[error("not a valid protobuf message: {0}")]
     Protobuf(#[from] prost::DecodeError),
+    /// A batch with a command of a newer version.
+    #[error("entry {index}: {source}")]
+    UnknownCommand {
+        /// The entry's index.
+        index: u64,
+        /// Which command.
+        source: DecodeError,
+    },
     /// A message without its payload: written by a newer version, or damaged.
     #[error("entry {index} holds no payload that this version knows")]
     UnknownPayload {
@@ -147,7 +155,13 @@ pub fn decode_entry(index: u64, term: u64, bytes: Bytes) -> Result<Entry, EntryE
     let stored = StoredEntry::decode(bytes)?;
     let payload = match stored.payload {
         Some(Payload::Blank(_)) => EntryPayload::Blank,
-        Some(Payload::Batch(batch)) => EntryPayload::Normal(Commands(Arc::new(batch))),
+        Some(Payload::Batch(batch)) => {
+            // A replica that skipped a newer version's command would no longer agree with the others.
+            batch
+                .check_known()
+                .map_err(|source| EntryError::UnknownCommand { index, source })?;
+            EntryPayload::Normal(Commands(Arc::new(batch)))
+        }
         Some(Payload::Members(stored)) => EntryPayload::Membership(membership(&stored)),
         None => return Err(EntryError::UnknownPayload { index }),
     };

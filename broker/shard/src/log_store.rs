@@ -1,6 +1,11 @@
 //! openraft's log on the journal. Recent entries are kept decoded, since Raft reads each of them right after it
 //! wrote it; older ones are read back from the journal.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "openraft's traits ask for its StorageError"
+)]
+
 use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::io;

@@ -13,6 +13,12 @@ fn bytes(max: usize) -> impl Strategy<Value = Bytes> {
     vec(any::<u8>(), 0..max).prop_map(Bytes::from)
 }
 
+/// Large enough for lengths of three bytes; a pattern, because drawing each byte takes long.
+fn large() -> impl Strategy<Value = Bytes> {
+    (10_000..70_000_usize, any::<u8>())
+        .prop_map(|(length, first)| (0..length).map(|place| first.wrapping_add(place as u8)).collect())
+}
+
 /// Attribute names are distinct here because the oracle keeps headers in a map.
 fn attributes() -> impl Strategy<Value = Vec<(Bytes, Bytes)>> {
     let pair = (".{0,12}".prop_map(|name: String| Bytes::from(name)), bytes(40));
@@ -26,7 +32,7 @@ fn attributes() -> impl Strategy<Value = Vec<(Bytes, Bytes)>> {
 }
 
 fn message() -> impl Strategy<Value = Message> {
-    let data = prop_oneof![4 => bytes(200), 1 => bytes(70_000)];
+    let data = prop_oneof![4 => bytes(200), 1 => large()];
     (data, attributes(), proptest::option::of(bytes(30))).prop_map(|(data, attributes, key)| Message {
         data,
         attributes,
@@ -273,4 +279,14 @@ fn what_is_refused_is_named() {
     assert_eq!(refused(22, &[4]), RecordError::Compressed(Compression::Zstd));
     assert!(refused(22, &[4]).to_string().contains("compressed with zstd"));
     assert!(matches!(refused(8, &[0, 0, 1, 0]), RecordError::Length { .. }));
+
+    let followed = [&sound[..], b"x"].concat();
+    let said = sound.len() as i64;
+    assert_eq!(
+        RecordBatch::parse(followed.into()),
+        Err(RecordError::Length {
+            said,
+            found: sound.len() + 1
+        })
+    );
 }

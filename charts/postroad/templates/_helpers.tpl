@@ -78,8 +78,8 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{/* What the operator puts on the Service that a cluster's clients use. */}}
-{{- define "postroad.brokerServiceLabels" -}}
+{{/* What the operator puts on the headless Service of a cluster's brokers. */}}
+{{- define "postroad.brokersSelector" -}}
 app.kubernetes.io/name: postroad
-app.kubernetes.io/component: broker
+app.kubernetes.io/component: broker-peers
 {{- end -}}

@@ -14,13 +14,13 @@ pub mod screen;
 pub mod snippet;
 pub mod sources;
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
 use postroad_admin_api::Client;
 use postroad_broker::config::Config;
 use postroad_broker::signals::StopSignals;
-use postroad_broker::{Broker, logging};
+use postroad_broker::{Broker, StartError, logging};
 
 use crate::documents::{Declarations, Problem, Reader, SourceFile};
 pub use args::DevArgs;
@@ -44,8 +44,10 @@ pub fn run(args: &DevArgs) -> anyhow::Result<()> {
     let reader = Reader::new()?;
     let sources = sources::read(&args.files);
     // Before anything is started or deleted.
-    let (files, declarations) =
-        read(&reader, sources).map_err(|(files, problems)| wrong(&files, &problems))?;
+    let (files, declarations) = read(&reader, sources).map_err(|(files, problems)| {
+        let count = print(&files, &problems).unwrap_or_default();
+        anyhow::anyhow!("nothing was started: {count}")
+    })?;
     let folder = args.data.clone().map_or_else(folder::default_folder, Ok)?;
     if args.fresh {
         folder::start_over(&folder)?;
@@ -55,13 +57,18 @@ pub fn run(args: &DevArgs) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(async {
         let mut signals = StopSignals::listen()?;
-        let screen = Screen::new(args.output);
-        let starting = Dev::start(config, screen, reader, files, &declarations, args, began);
         let mut dev = tokio::select! {
-            dev = starting => dev?,
+            dev = Dev::start(config, args, reader, &files) => dev?,
             _ = signals.next() => return Ok(()),
         };
-        let end = dev.serve(&mut signals).await;
+        let declared = tokio::select! {
+            declared = dev.declare(&files, &declarations) => declared,
+            signal = signals.next() => return dev.stop(End::Signal(signal), &mut signals).await,
+        };
+        let end = match declared.and_then(|()| dev.announce(folder, began)) {
+            Ok(()) => dev.serve(&mut signals).await,
+            Err(error) => End::Failure(error),
+        };
         dev.stop(end, &mut signals).await
     });
     // What still runs (a blocking read, say) has had its time.
@@ -80,14 +87,27 @@ fn read(reader: &Reader, sources: sources::Read) -> Result<Parsed, (Vec<SourceFi
     }
 }
 
-fn wrong(files: &[SourceFile], problems: &[Problem]) -> anyhow::Error {
+/// Prints what is wrong, and answers with how many problems there are; none when there are none.
+fn print(files: &[SourceFile], problems: &[Problem]) -> Option<String> {
     let paint = snippet::Paint::of_environment(std::io::IsTerminal::is_terminal(&std::io::stderr()));
     eprint!("{}", snippet::problems(problems, files, &paint));
-    let count = problems.len();
-    anyhow::anyhow!(
-        "nothing was started: {count} {}",
-        if count == 1 { "problem" } else { "problems" }
-    )
+    match problems.len() {
+        0 => None,
+        1 => Some("1 problem".to_owned()),
+        count => Some(format!("{count} problems")),
+    }
+}
+
+/// The error's text has its causes; what is added are the options that help.
+fn not_started(error: &StartError) -> anyhow::Error {
+    let hint = match error {
+        StartError::Listen { .. } => {
+            " (--pubsub-port and --admin-port choose other ports, 0 takes a free one)"
+        }
+        StartError::Node { .. } => " (--data names another folder)",
+        _ => "",
+    };
+    anyhow::anyhow!("the broker can't start: {error}{hint}")
 }
 
 /// How serving ended.
@@ -99,65 +119,66 @@ enum End {
 struct Dev {
     broker: Broker,
     client: Client,
+    admin: String,
+    cluster_id: String,
     screen: Screen,
     reader: Reader,
     watcher: Option<Watcher>,
 }
 
 impl Dev {
+    /// Starts the broker and forms its cluster; nothing is declared yet.
     async fn start(
         config: Config,
-        screen: Screen,
-        reader: Reader,
-        files: Vec<SourceFile>,
-        declarations: &Declarations,
         args: &DevArgs,
-        began: Instant,
+        reader: Reader,
+        files: &[SourceFile],
     ) -> anyhow::Result<Self> {
-        let data = config.data_dir.clone();
-        let broker = Broker::start(config).await.context(
-            "the broker can't start (other ports: --pubsub-port and --admin-port; another data folder: --data)",
-        )?;
-        let addresses = broker.addresses();
-        let admin = format!("http://{}", addresses.admin);
+        let broker = Broker::start(config).await.map_err(|error| not_started(&error))?;
+        let admin = format!("http://{}", broker.addresses().admin);
         let client = Client::new(&admin, None)?;
         let cluster_id = apply::bootstrap(&client).await?;
-        let watcher = (!args.files.is_empty()).then(|| Watcher::new(args.files.clone(), Ok(files.clone())));
-        let mut dev = Self {
+        // Without files nothing is declared, which is not the same as that nothing shall be.
+        let watched = (!args.files.is_empty()).then(|| args.files.clone());
+        let watcher = watched.map(|paths| Watcher::new(paths, Ok(files.to_vec())));
+        let screen = Screen::new(args.output);
+        Ok(Self {
             broker,
             client,
+            admin,
+            cluster_id,
             screen,
             reader,
             watcher,
-        };
-        // Without files nothing is declared, which is not the same as that nothing shall be.
-        if dev.watcher.is_some() {
-            let applied = apply::apply(&dev.client, declarations).await?;
-            if !applied.problems.is_empty() {
-                let error =
-                    wrong(&files, &applied.problems).context("the broker refuses what the files declare");
-                return dev.give_up(error).await;
-            }
-            dev.screen.tell(&Event::Applied(applied), &files)?;
-        }
-        let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let version = env!("CARGO_PKG_VERSION");
-        let ready = Event::Ready {
-            pubsub: addresses.pubsub,
-            admin,
-            data,
-            cluster_id,
-            version,
-            took_ms,
-        };
-        dev.screen.tell(&ready, &files)?;
-        Ok(dev)
+        })
     }
 
-    async fn give_up(self, error: anyhow::Error) -> anyhow::Result<Self> {
-        // The refusal is the reason; how the broker stopped adds nothing to it.
-        let _ = self.broker.shutdown().await;
-        Err(error)
+    /// Applies what the files declare for the first time. The broker must take all of it.
+    async fn declare(&mut self, files: &[SourceFile], declarations: &Declarations) -> anyhow::Result<()> {
+        if self.watcher.is_none() {
+            return Ok(());
+        }
+        let mut applied = apply::apply(&self.client, declarations).await?;
+        let refused = print(files, &std::mem::take(&mut applied.problems));
+        self.screen.tell(&Event::Applied(applied), files)?;
+        match refused {
+            None => Ok(()),
+            Some(count) => Err(anyhow::anyhow!(
+                "the broker refuses a part of what the files declare: {count}"
+            )),
+        }
+    }
+
+    fn announce(&mut self, data: PathBuf, began: Instant) -> anyhow::Result<()> {
+        let ready = Event::Ready {
+            pubsub: self.broker.addresses().pubsub,
+            admin: self.admin.clone(),
+            data,
+            cluster_id: self.cluster_id.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+            took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        };
+        Ok(self.screen.tell(&ready, &[])?)
     }
 
     async fn serve(&mut self, signals: &mut StopSignals) -> End {
@@ -167,11 +188,10 @@ impl Dev {
             screen,
             reader,
             watcher,
+            ..
         } = self;
-        let (client, reader, watched) = (&*client, &*reader, watcher.as_mut());
         let registry = broker.node().registry();
         let mut totals = (Totals::of(registry), Instant::now());
-        let mut watched = watched;
         let mut poll = tokio::time::interval(POLL);
         let mut draw = tokio::time::interval(RATES);
         for interval in [&mut poll, &mut draw] {
@@ -181,8 +201,11 @@ impl Dev {
             let told = tokio::select! {
                 signal = signals.next() => return End::Signal(signal),
                 stopped = broker.wait() => return End::Failure(stopped.into()),
-                _ = poll.tick(), if watched.is_some() => match watched.as_mut().and_then(|watcher| watcher.poll()) {
-                    Some(sources) => changed(client, screen, reader, sources).await,
+                _ = poll.tick(), if watcher.is_some() => match watcher.as_mut().and_then(Watcher::poll) {
+                    Some(sources) => tokio::select! {
+                        told = changed(client, screen, reader, sources) => told,
+                        signal = signals.next() => return End::Signal(signal),
+                    },
                     None => Ok(()),
                 },
                 _ = draw.tick(), if screen.is_live() => {

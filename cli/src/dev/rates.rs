@@ -23,13 +23,15 @@ impl Totals {
     #[must_use]
     pub fn of(registry: &Registry) -> Self {
         let families = registry.gather();
-        let sum = |name: &str| {
+        let named = |name: &str| {
+            let name = name.to_owned();
             families
                 .iter()
-                .filter(|family| family.name() == name)
+                .filter(move |family| family.name() == name)
                 .map(sum)
-                .sum()
         };
+        // Not `sum`: that of nothing is -0, which is drawn so.
+        let sum = |name: &str| named(name).fold(0.0, |total, value| total + value);
         Self {
             published: sum(PUBLISHED),
             delivered: sum(DELIVERED),
@@ -51,8 +53,8 @@ impl Totals {
 
 fn sum(family: &MetricFamily) -> f64 {
     let value = |metric: &prometheus::proto::Metric| match family.get_field_type() {
-        MetricType::COUNTER => metric.get_counter().value(),
-        MetricType::GAUGE => metric.get_gauge().value(),
+        MetricType::COUNTER => metric.get_counter().get_value(),
+        MetricType::GAUGE => metric.get_gauge().get_value(),
         _ => 0.0,
     };
     family.get_metric().iter().map(value).sum()

@@ -38,9 +38,9 @@ impl fmt::Display for Place {
 pub struct Problem {
     /// The file's name.
     pub file: String,
-    /// The line, from 1.
+    /// The line, from 1; 0 when the file as a whole is meant.
     pub line: u64,
-    /// The column, from 1.
+    /// The column, from 1; 0 when the file as a whole is meant.
     pub column: u64,
     /// The resource: `Topic shop/orders`; none when it can't be told.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,7 +67,11 @@ impl Problem {
 /// `shop.yaml:12:3: Topic shop/orders: spec.partitions: must be 1 to 1024, not 0`.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}: ", self.file, self.line, self.column)?;
+        write!(f, "{}:", self.file)?;
+        if self.line > 0 {
+            write!(f, "{}:{}:", self.line, self.column)?;
+        }
+        f.write_str(" ")?;
         if let Some(resource) = &self.resource {
             write!(f, "{resource}: ")?;
         }

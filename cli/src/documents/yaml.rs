@@ -19,6 +19,8 @@ pub struct Mark {
 impl Mark {
     /// Where a file begins.
     pub const START: Self = Self { line: 1, column: 1 };
+    /// Stands for a file as a whole.
+    pub const NONE: Self = Self { line: 0, column: 0 };
 }
 
 impl From<Location> for Mark {

@@ -99,7 +99,8 @@ impl Checker {
     }
 
     fn rules(&self, object: &Value, old: Option<&Value>) -> Vec<Violation> {
-        let Err(errors) = self.validator.validate(&self.schema, object, old) else {
+        let (object, old) = (self.defaulted(object), old.map(|old| self.defaulted(old)));
+        let Err(errors) = self.validator.validate(&self.schema, &object, old.as_ref()) else {
             return Vec::new();
         };
         let violation = |error: cel::ValidationError| Violation {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postroad_admin_api::{
-    ApplyRequest, BatchResponse, Client, ClientError, DeleteRequest, ErrorDetail, Kind, Outcome, Owner, ReleaseRequest,
-    Resource, ResourceKey,
+    ApplyRequest, BatchResponse, Client, ClientError, DeleteRequest, ErrorDetail, Kind, Outcome, Owner,
+    ReleaseRequest, Resource, ResourceKey,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
@@ -78,7 +78,10 @@ impl Batcher {
     /// [`Refusal`].
     pub async fn submit(&self, change: Change) -> Result<Done, Refusal> {
         let (reply, answer) = oneshot::channel();
-        self.jobs.send(Job { change, reply }).await.map_err(|_| Refusal::Closed)?;
+        self.jobs
+            .send(Job { change, reply })
+            .await
+            .map_err(|_| Refusal::Closed)?;
         answer.await.unwrap_or(Err(Refusal::Closed))
     }
 }
@@ -173,8 +176,24 @@ async fn request(client: &Client, metrics: &Metrics, jobs: &[Job]) -> Result<Bat
             let resources = jobs.iter().filter_map(resource).collect();
             ("apply", client.apply(&ApplyRequest { owner, resources }).await)
         }
-        Change::Delete(_) => ("delete", client.delete(&DeleteRequest { owner, resources: keys() }).await),
-        Change::Release(_) => ("release", client.release(&ReleaseRequest { owner, resources: keys() }).await),
+        Change::Delete(_) => (
+            "delete",
+            client
+                .delete(&DeleteRequest {
+                    owner,
+                    resources: keys(),
+                })
+                .await,
+        ),
+        Change::Release(_) => (
+            "release",
+            client
+                .release(&ReleaseRequest {
+                    owner,
+                    resources: keys(),
+                })
+                .await,
+        ),
     };
     metrics.admin_request(operation, answer.is_ok());
     answer

@@ -71,21 +71,39 @@ pub struct Differences {
 /// Compares.
 #[must_use]
 pub fn compare(catalog: &[Described], declared: &Declared) -> Differences {
-    let by_key: HashMap<ResourceKey, &Described> =
-        catalog.iter().map(|described| (described.resource.key(), described)).collect();
+    let by_key: HashMap<ResourceKey, &Described> = catalog
+        .iter()
+        .map(|described| (described.resource.key(), described))
+        .collect();
     let is_right = |declaration: &Declaration| {
-        let Some(described) = by_key.get(&declaration.key) else { return false };
+        let Some(described) = by_key.get(&declaration.key) else {
+            return false;
+        };
         described.owner == Owner::Kubernetes
             && declaration.wanted.as_ref() == Some(&described.resource)
             && declaration.ready_as.as_ref() == Some(&described.id)
     };
-    let wrong = declared.declarations.iter().filter(|declaration| !is_right(declaration));
-    let keys: HashSet<&ResourceKey> = declared.declarations.iter().map(|declaration| &declaration.key).collect();
-    let owned = catalog.iter().filter(|described| described.owner == Owner::Kubernetes);
+    let wrong = declared
+        .declarations
+        .iter()
+        .filter(|declaration| !is_right(declaration));
+    let keys: HashSet<&ResourceKey> = declared
+        .declarations
+        .iter()
+        .map(|declaration| &declaration.key)
+        .collect();
+    let owned = catalog
+        .iter()
+        .filter(|described| described.owner == Owner::Kubernetes);
     let orphaned = |key: &ResourceKey| !keys.contains(key) && !declared.unknown.covers(key);
     Differences {
-        reconcile: wrong.map(|declaration| (declaration.kind, declaration.object.clone())).collect(),
-        release: owned.map(|described| described.resource.key()).filter(orphaned).collect(),
+        reconcile: wrong
+            .map(|declaration| (declaration.kind, declaration.object.clone()))
+            .collect(),
+        release: owned
+            .map(|described| described.resource.key())
+            .filter(orphaned)
+            .collect(),
     }
 }
 
@@ -96,13 +114,27 @@ mod tests {
     use super::*;
 
     fn topic(name: &str, partitions: u32) -> Resource {
-        let spec = Spec::Topic(TopicSpec { partitions, ..TopicSpec::default() });
-        Resource { namespace: "shop".to_owned(), name: name.to_owned(), spec }
+        let spec = Spec::Topic(TopicSpec {
+            partitions,
+            ..TopicSpec::default()
+        });
+        Resource {
+            namespace: "shop".to_owned(),
+            name: name.to_owned(),
+            spec,
+        }
     }
 
     fn in_catalog(resource: Resource, owner: Owner, id: &str) -> Described {
         let created = "2026-01-01T00:00:00Z".parse().unwrap();
-        Described { resource, owner, id: id.to_owned(), revision: 1, created, stats: None }
+        Described {
+            resource,
+            owner,
+            id: id.to_owned(),
+            revision: 1,
+            created,
+            stats: None,
+        }
     }
 
     fn declaration(resource: Resource, ready_as: Option<&str>) -> Declaration {
@@ -116,7 +148,10 @@ mod tests {
     }
 
     fn declared(declarations: Vec<Declaration>) -> Declared {
-        Declared { declarations, unknown: Unknown::default() }
+        Declared {
+            declarations,
+            unknown: Unknown::default(),
+        }
     }
 
     #[test]
@@ -142,8 +177,15 @@ mod tests {
             declaration(topic("not-ready", 1), None),
         ]);
         let differences = compare(&catalog, &declared);
-        let names: Vec<_> = differences.reconcile.iter().map(|(_, object)| object.name.as_str()).collect();
-        assert_eq!(names, ["missing", "different", "foreign", "made-again", "not-ready"]);
+        let names: Vec<_> = differences
+            .reconcile
+            .iter()
+            .map(|(_, object)| object.name.as_str())
+            .collect();
+        assert_eq!(
+            names,
+            ["missing", "different", "foreign", "made-again", "not-ready"]
+        );
         assert_eq!(differences.release, []);
     }
 
@@ -170,7 +212,10 @@ mod tests {
         elsewhere.unknown.watched = Namespaces::from_list(["bank".to_owned()]);
         assert_eq!(compare(&catalog, &elsewhere).release, []);
         let mut unreadable = declared(vec![]);
-        unreadable.unknown.unreadable.insert((Kind::Topic, "shop".to_owned()));
+        unreadable
+            .unknown
+            .unreadable
+            .insert((Kind::Topic, "shop".to_owned()));
         assert_eq!(compare(&catalog, &unreadable).release, []);
         unreadable.unknown.unreadable = HashSet::from([(Kind::Queue, "shop".to_owned())]);
         assert_eq!(compare(&catalog, &unreadable).release.len(), 1);

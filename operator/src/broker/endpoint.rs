@@ -22,7 +22,10 @@ pub struct ServiceDns;
 impl Endpoints for ServiceDns {
     fn cluster(&self, cluster: &ObjectKey, exposed: bool) -> String {
         let suffix = if exposed { "-headless" } else { "" };
-        format!("http://{}{suffix}.{}.svc:{ADMIN_PORT}", cluster.name, cluster.namespace)
+        format!(
+            "http://{}{suffix}.{}.svc:{ADMIN_PORT}",
+            cluster.name, cluster.namespace
+        )
     }
 
     fn pod(&self, address: &str) -> String {
@@ -41,7 +44,10 @@ mod tests {
     fn addresses_become_urls() {
         let cluster = ObjectKey::new("shop", "main");
         assert_eq!(ServiceDns.cluster(&cluster, false), "http://main.shop.svc:8080");
-        assert_eq!(ServiceDns.cluster(&cluster, true), "http://main-headless.shop.svc:8080");
+        assert_eq!(
+            ServiceDns.cluster(&cluster, true),
+            "http://main-headless.shop.svc:8080"
+        );
         assert_eq!(ServiceDns.pod("10.0.0.7"), "http://10.0.0.7:8080");
         assert_eq!(ServiceDns.pod("fd00::7"), "http://[fd00::7]:8080");
     }

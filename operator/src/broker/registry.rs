@@ -51,7 +51,10 @@ pub struct Identity {
 
 impl std::fmt::Debug for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Identity").field("cluster_id", &self.cluster_id).field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("Identity")
+            .field("cluster_id", &self.cluster_id)
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -79,7 +82,11 @@ impl Registry {
     /// No clusters yet.
     #[must_use]
     pub fn new(declarations: Arc<dyn Declarations>, metrics: Metrics) -> Self {
-        Self { clusters: Mutex::default(), declarations, metrics }
+        Self {
+            clusters: Mutex::default(),
+            declarations,
+            metrics,
+        }
     }
 
     /// Where `cluster` stands; none until it has been reconciled.
@@ -145,6 +152,12 @@ impl Registry {
             deleted: Arc::clone(&deleted),
         };
         let survey = tokio::spawn(survey.run()).abort_handle();
-        Ok(Link { client, batcher, identity, deleted, survey })
+        Ok(Link {
+            client,
+            batcher,
+            identity,
+            deleted,
+            survey,
+        })
     }
 }

@@ -23,8 +23,10 @@ const SETTLE: Duration = Duration::from_millis(100);
 const PERIOD: Duration = Duration::from_secs(300);
 /// The pause after a listing, as a multiple of how long it took.
 const PAUSE: u32 = 4;
-const RECONNECT: BackoffLimits =
-    BackoffLimits { first: Duration::from_millis(50), longest: Duration::from_secs(5) };
+const RECONNECT: BackoffLimits = BackoffLimits {
+    first: Duration::from_millis(50),
+    longest: Duration::from_secs(5),
+};
 
 /// Surveys one cluster.
 pub struct Survey {
@@ -95,12 +97,18 @@ impl Survey {
                 tracing::warn!(cluster = %self.cluster, resource = %key, %error, "can't be released; trying again");
             }
         });
-        futures::stream::iter(releases).buffer_unordered(super::batch::MAX_CHANGES).collect::<()>().await;
+        futures::stream::iter(releases)
+            .buffer_unordered(super::batch::MAX_CHANGES)
+            .collect::<()>()
+            .await;
         Ok(())
     }
 
     async fn list(&self) -> Result<Vec<Described>, ClientError> {
-        let mut query = ListQuery { page_size: MAX_PAGE_SIZE, ..ListQuery::default() };
+        let mut query = ListQuery {
+            page_size: MAX_PAGE_SIZE,
+            ..ListQuery::default()
+        };
         let mut catalog = Vec::new();
         loop {
             let page = self.client.list(&query).await?;
@@ -114,5 +122,8 @@ impl Survey {
 }
 
 fn ended(cluster: &ObjectKey) -> ClientError {
-    ClientError::Unreachable { url: cluster.to_string(), reason: "the watch ended".to_owned() }
+    ClientError::Unreachable {
+        url: cluster.to_string(),
+        reason: "the watch ended".to_owned(),
+    }
 }

@@ -47,11 +47,18 @@ pub async fn apply(client: &Client, names: &Names, built: &Built) -> Result<Stat
 
 async fn apply_one<K>(client: &Client, names: &Names, desired: &K) -> Result<K, Stopped>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Serialize + DeserializeOwned,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + Serialize
+        + DeserializeOwned,
 {
     let name = desired.name_any();
     let api: Api<K> = Api::namespaced(client.clone(), &names.namespace);
-    let live = api.get_opt(&name).await.map_err(Failure::kube("reading an object of the cluster"))?;
+    let live = api
+        .get_opt(&name)
+        .await
+        .map_err(Failure::kube("reading an object of the cluster"))?;
     let mut wanted = as_json(desired)?;
     stamp(&mut wanted);
     if let Some(live) = live {
@@ -62,11 +69,14 @@ where
     }
     tracing::info!(kind = %K::kind(&()), namespace = names.namespace, name, "applying");
     let params = PatchParams::apply(FIELD_MANAGER).force();
-    api.patch(&name, &params, &Patch::Apply(&wanted)).await.map_err(|error| refused::<K>(&name, error))
+    api.patch(&name, &params, &Patch::Apply(&wanted))
+        .await
+        .map_err(|error| refused::<K>(&name, error))
 }
 
 fn as_json(object: &impl Serialize) -> Result<serde_json::Value, Failure> {
-    serde_json::to_value(object).map_err(|error| Failure::Defect(format!("an object that is not JSON: {error}")))
+    serde_json::to_value(object)
+        .map_err(|error| Failure::Defect(format!("an object that is not JSON: {error}")))
 }
 
 /// Nothing that another cluster or another controller owns is written over; objects are told by their owner's uid. One
@@ -87,7 +97,9 @@ fn belongs<K: Resource<DynamicType = ()>>(names: &Names, live: &K) -> Result<(),
             });
             Err(Stopped::Refused(Refusal::new(
                 reason::NAME_CONFLICT,
-                format!("{kind} {name} is there already and belongs to {whose}; delete it, or give the cluster another name"),
+                format!(
+                    "{kind} {name} is there already and belongs to {whose}; delete it, or give the cluster another name"
+                ),
             )))
         }
     }
@@ -97,7 +109,11 @@ fn belongs<K: Resource<DynamicType = ()>>(names: &Names, live: &K) -> Result<(),
 fn refused<K: Resource<DynamicType = ()>>(name: &str, error: kube::Error) -> Stopped {
     match error {
         kube::Error::Api(status) if status.code == 422 || status.code == 403 => {
-            let message = format!("{} {name} is refused by the API server: {}", K::kind(&()), status.message);
+            let message = format!(
+                "{} {name} is refused by the API server: {}",
+                K::kind(&()),
+                status.message
+            );
             Stopped::Refused(Refusal::new(reason::REFUSED, message))
         }
         error => Stopped::Failed(Failure::kube("applying an object of the cluster")(error)),
@@ -112,9 +128,16 @@ pub async fn create_token(client: &Client, names: &Names) -> Result<(), Failure>
     let bytes: [u8; 32] = rand::random();
     let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let api: Api<Secret> = Api::namespaced(client.clone(), &names.namespace);
-    match api.create(&PostParams::default(), &token_secret(names, &token)).await {
+    match api
+        .create(&PostParams::default(), &token_secret(names, &token))
+        .await
+    {
         Ok(_) => {
-            tracing::info!(namespace = names.namespace, name = names.token(), "made the admin API's token");
+            tracing::info!(
+                namespace = names.namespace,
+                name = names.token(),
+                "made the admin API's token"
+            );
             Ok(())
         }
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),

@@ -50,7 +50,10 @@ pub async fn finish(context: &Context, cluster: &PostroadCluster) -> Result<Next
         return Ok(Next::Settled);
     }
     let message = "the volumes are being handed over for deletion".to_owned();
-    let findings = status::Findings { progress: Some((reason::DELETING, message)), ..status::Findings::default() };
+    let findings = status::Findings {
+        progress: Some((reason::DELETING, message)),
+        ..status::Findings::default()
+    };
     status::write(context, cluster, &findings).await?;
     Ok(Next::Waiting)
 }
@@ -58,25 +61,33 @@ pub async fn finish(context: &Context, cluster: &PostroadCluster) -> Result<Next
 /// Whether every claim of the cluster's StatefulSet goes with it. Without a StatefulSet there is nothing to hand over to,
 /// and the claims stay.
 async fn hand_over(client: &Client, names: &Names) -> Result<bool, Failure> {
-    let Some(set) = dereference::stateful_set(client, names).await? else { return Ok(true) };
+    let Some(set) = dereference::stateful_set(client, names).await? else {
+        return Ok(true);
+    };
     let owners = set.metadata.owner_references.iter().flatten();
     if !owners.into_iter().any(|owner| owner.uid == names.owner.uid) {
         return Ok(true);
     }
     let api: Api<StatefulSet> = Api::namespaced(client.clone(), &names.namespace);
-    let policy = set.spec.as_ref().and_then(|spec| spec.persistent_volume_claim_retention_policy.as_ref());
+    let policy = set.spec.persistent_volume_claim_retention_policy.as_ref();
     if policy.and_then(|policy| policy.when_deleted.as_deref()) != Some("Delete") {
         let patch = serde_json::json!({
             "metadata": { "uid": set.metadata.uid },
             "spec": { "persistentVolumeClaimRetentionPolicy": { "whenDeleted": "Delete" } },
         });
-        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let params = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
         let patched = api.patch(&names.cluster, &params, &Patch::Merge(&patch)).await;
         patched.map_err(Failure::kube("handing the volumes over"))?;
     }
     let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), &names.namespace);
     let selected = ListParams::default().labels(&pod_selector(&names.cluster));
-    let claims = claims.list(&selected).await.map_err(Failure::kube("listing the volumes' claims"))?;
+    let claims = claims
+        .list(&selected)
+        .await
+        .map_err(Failure::kube("listing the volumes' claims"))?;
     let uid = set.metadata.uid.as_deref();
     Ok(claims.items.iter().all(|claim| {
         let owners = claim.metadata.owner_references.iter().flatten();

@@ -16,7 +16,9 @@ use crate::error::Failure;
 /// When the API server does not say.
 pub async fn stateful_set(client: &Client, names: &Names) -> Result<Option<StatefulSet>, Failure> {
     let api: Api<StatefulSet> = Api::namespaced(client.clone(), &names.namespace);
-    api.get_opt(&names.cluster).await.map_err(Failure::kube("reading the StatefulSet"))
+    api.get_opt(&names.cluster)
+        .await
+        .map_err(Failure::kube("reading the StatefulSet"))
 }
 
 /// The pods that `stateful_set` controls, told by its uid.
@@ -26,11 +28,16 @@ pub async fn stateful_set(client: &Client, names: &Names) -> Result<Option<State
 pub async fn pods(client: &Client, names: &Names, stateful_set: &StatefulSet) -> Result<Vec<Pod>, Failure> {
     let api: Api<Pod> = Api::namespaced(client.clone(), &names.namespace);
     let selected = ListParams::default().labels(&pod_selector(&names.cluster));
-    let listed = api.list(&selected).await.map_err(Failure::kube("listing the brokers' pods"))?;
+    let listed = api
+        .list(&selected)
+        .await
+        .map_err(Failure::kube("listing the brokers' pods"))?;
     let uid = stateful_set.metadata.uid.as_deref();
     let is_ours = |pod: &Pod| {
         let owners = pod.metadata.owner_references.iter().flatten();
-        owners.into_iter().any(|owner| owner.controller == Some(true) && Some(owner.uid.as_str()) == uid)
+        owners
+            .into_iter()
+            .any(|owner| owner.controller == Some(true) && Some(owner.uid.as_str()) == uid)
     };
     Ok(listed.items.into_iter().filter(is_ours).collect())
 }
@@ -52,7 +59,10 @@ pub enum Token {
 /// When the API server does not say.
 pub async fn token(client: &Client, names: &Names) -> Result<Token, Failure> {
     let api: Api<Secret> = Api::namespaced(client.clone(), &names.namespace);
-    let secret = api.get_opt(&names.token()).await.map_err(Failure::kube("reading the token's Secret"))?;
+    let secret = api
+        .get_opt(&names.token())
+        .await
+        .map_err(Failure::kube("reading the token's Secret"))?;
     Ok(match secret {
         None => Token::Missing,
         Some(secret) => token_of(&secret).map_or_else(|| Token::Unusable(unusable(names)), Token::There),

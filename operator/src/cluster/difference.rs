@@ -28,9 +28,9 @@ fn contains(whole: &Value, part: &Value) -> bool {
             Some(whole) => contains(whole, part),
             None => is_empty(part),
         }),
-        (Value::Array(whole), Value::Array(part)) => {
-            part.iter().all(|part| whole.iter().any(|whole| contains(whole, part)))
-        }
+        (Value::Array(whole), Value::Array(part)) => part
+            .iter()
+            .all(|part| whole.iter().any(|whole| contains(whole, part))),
         (whole, part) => whole == part,
     }
 }

@@ -56,10 +56,13 @@ pub fn decide(recorded: Recorded<'_>, broker: BrokerSays<'_>) -> Step {
         (BrokerSays::Nothing, _) => Step::Wait,
         // A status without an id is of an object that was made again: the volumes know which cluster it is.
         (BrokerSays::Member(found), None) => Step::Formed(found.to_owned()),
-        (BrokerSays::Member(found), Some(id)) if found == id || !recorded.bootstrapped => Step::Formed(found.to_owned()),
-        (BrokerSays::Member(found), Some(id)) => {
-            Step::Mismatch { recorded: id.to_owned(), found: found.to_owned() }
+        (BrokerSays::Member(found), Some(id)) if found == id || !recorded.bootstrapped => {
+            Step::Formed(found.to_owned())
         }
+        (BrokerSays::Member(found), Some(id)) => Step::Mismatch {
+            recorded: id.to_owned(),
+            found: found.to_owned(),
+        },
         (BrokerSays::Empty, None) => Step::Intend,
         (BrokerSays::Empty, Some(id)) if !recorded.bootstrapped => Step::Bootstrap(id.to_owned()),
         (BrokerSays::Empty, Some(id)) if recorded.accepted_loss == Some(id) => Step::Intend,
@@ -72,32 +75,67 @@ mod tests {
     use super::*;
 
     fn recorded(id: Option<&str>, bootstrapped: bool) -> Recorded<'_> {
-        Recorded { id, bootstrapped, accepted_loss: None }
+        Recorded {
+            id,
+            bootstrapped,
+            accepted_loss: None,
+        }
     }
 
     #[test]
     fn a_new_cluster_is_intended_then_bootstrapped_then_formed() {
         assert_eq!(decide(recorded(None, false), BrokerSays::Nothing), Step::Wait);
         assert_eq!(decide(recorded(None, false), BrokerSays::Empty), Step::Intend);
-        assert_eq!(decide(recorded(Some("a"), false), BrokerSays::Empty), Step::Bootstrap("a".to_owned()));
-        assert_eq!(decide(recorded(Some("a"), false), BrokerSays::Member("a")), Step::Formed("a".to_owned()));
-        assert_eq!(decide(recorded(Some("a"), true), BrokerSays::Nothing), Step::Formed("a".to_owned()));
+        assert_eq!(
+            decide(recorded(Some("a"), false), BrokerSays::Empty),
+            Step::Bootstrap("a".to_owned())
+        );
+        assert_eq!(
+            decide(recorded(Some("a"), false), BrokerSays::Member("a")),
+            Step::Formed("a".to_owned())
+        );
+        assert_eq!(
+            decide(recorded(Some("a"), true), BrokerSays::Nothing),
+            Step::Formed("a".to_owned())
+        );
     }
 
     #[test]
     fn a_cluster_that_was_formed_is_never_formed_again_by_mistake() {
-        assert_eq!(decide(recorded(Some("a"), true), BrokerSays::Empty), Step::Lost("a".to_owned()));
-        let accepts = |id| Recorded { accepted_loss: Some(id), ..recorded(Some("b"), true) };
+        assert_eq!(
+            decide(recorded(Some("a"), true), BrokerSays::Empty),
+            Step::Lost("a".to_owned())
+        );
+        let accepts = |id| Recorded {
+            accepted_loss: Some(id),
+            ..recorded(Some("b"), true)
+        };
         assert_eq!(decide(accepts("b"), BrokerSays::Empty), Step::Intend);
         let old = "an acceptance that was left behind accepts no later loss";
-        assert_eq!(decide(accepts("a"), BrokerSays::Empty), Step::Lost("b".to_owned()), "{old}");
+        assert_eq!(
+            decide(accepts("a"), BrokerSays::Empty),
+            Step::Lost("b".to_owned()),
+            "{old}"
+        );
     }
 
     #[test]
     fn volumes_that_were_kept_bring_their_identity_along() {
-        assert_eq!(decide(recorded(None, false), BrokerSays::Member("a")), Step::Formed("a".to_owned()));
-        assert_eq!(decide(recorded(Some("b"), false), BrokerSays::Member("a")), Step::Formed("a".to_owned()));
-        let mismatch = Step::Mismatch { recorded: "b".to_owned(), found: "a".to_owned() };
-        assert_eq!(decide(recorded(Some("b"), true), BrokerSays::Member("a")), mismatch);
+        assert_eq!(
+            decide(recorded(None, false), BrokerSays::Member("a")),
+            Step::Formed("a".to_owned())
+        );
+        assert_eq!(
+            decide(recorded(Some("b"), false), BrokerSays::Member("a")),
+            Step::Formed("a".to_owned())
+        );
+        let mismatch = Step::Mismatch {
+            recorded: "b".to_owned(),
+            found: "a".to_owned(),
+        };
+        assert_eq!(
+            decide(recorded(Some("b"), true), BrokerSays::Member("a")),
+            mismatch
+        );
     }
 }

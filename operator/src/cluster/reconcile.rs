@@ -52,7 +52,9 @@ impl Reconciler for ClusterReconciler {
             Ok(cluster) => self.of(cluster).await,
             Err(invalid) => {
                 let message = "it can't be read; its Ready condition says more".to_owned();
-                self.context.registry.not_serving(&ObjectKey::of(&*object), message);
+                self.context
+                    .registry
+                    .not_serving(&ObjectKey::of(&*object), message);
                 unreadable::<PostroadCluster>(&self.context, invalid).await
             }
         }
@@ -82,7 +84,8 @@ impl ClusterReconciler {
         if let Some(set) = &set {
             let pods = dereference::pods(&self.context.client, &names, set).await?;
             self.roll(cluster, set, &pods, &mut findings).await?;
-            self.identify(cluster, &names, &pods, token.as_deref(), &mut findings).await?;
+            self.identify(cluster, &names, &pods, token.as_deref(), &mut findings)
+                .await?;
         } else {
             findings.identity = known_identity(cluster);
         }
@@ -134,7 +137,9 @@ impl ClusterReconciler {
             Roll::Settled => Some((reason::STARTING, "the broker is starting".to_owned())),
             Roll::Wait(message) => Some((reason::STARTING, message)),
             Roll::Delete { pod, uid } => {
-                let message = format!("pod {pod} is out of date and is being replaced; with one broker, clients wait meanwhile");
+                let message = format!(
+                    "pod {pod} is out of date and is being replaced; with one broker, clients wait meanwhile"
+                );
                 self.delete_pod(cluster, &pod, uid, &message).await?;
                 Some((reason::ROLLING, message))
             }
@@ -142,12 +147,26 @@ impl ClusterReconciler {
         Ok(())
     }
 
-    async fn delete_pod(&self, cluster: &PostroadCluster, pod: &str, uid: String, note: &str) -> Result<(), Failure> {
-        let api: Api<Pod> =
-            Api::namespaced(self.context.client.clone(), &cluster.namespace().unwrap_or_default());
-        let only_this = Preconditions { uid: Some(uid), resource_version: None };
+    async fn delete_pod(
+        &self,
+        cluster: &PostroadCluster,
+        pod: &str,
+        uid: String,
+        note: &str,
+    ) -> Result<(), Failure> {
+        let api: Api<Pod> = Api::namespaced(
+            self.context.client.clone(),
+            &cluster.namespace().unwrap_or_default(),
+        );
+        let only_this = Preconditions {
+            uid: Some(uid),
+            resource_version: None,
+        };
         tracing::info!(cluster = %ObjectKey::of(cluster), pod, "replacing a pod that is out of date");
-        match api.delete(pod, &DeleteParams::default().preconditions(only_this)).await {
+        match api
+            .delete(pod, &DeleteParams::default().preconditions(only_this))
+            .await
+        {
             Ok(_) => {}
             // Gone, or another one already.
             Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => return Ok(()),
@@ -214,26 +233,45 @@ impl ClusterReconciler {
         admin: &AdminClient,
         findings: &Findings,
     ) -> Result<String, Failure> {
-        let api: Api<PostroadCluster> =
-            Api::namespaced(self.context.client.clone(), &cluster.namespace().unwrap_or_default());
-        let live = api.get(&cluster.name_any()).await.map_err(Failure::kube("reading the PostroadCluster"))?;
+        let api: Api<PostroadCluster> = Api::namespaced(
+            self.context.client.clone(),
+            &cluster.namespace().unwrap_or_default(),
+        );
+        let live = api
+            .get(&cluster.name_any())
+            .await
+            .map_err(Failure::kube("reading the PostroadCluster"))?;
         if live.uid() != cluster.uid() {
-            return Err(Failure::Defect("the PostroadCluster is another one now".to_owned()));
+            return Err(Failure::Defect(
+                "the PostroadCluster is another one now".to_owned(),
+            ));
         }
         let id = match identity::decide(recorded(&live), BrokerSays::Empty) {
             Step::Bootstrap(id) => id,
             Step::Intend => {
                 let id = uuid::Uuid::new_v4().to_string();
-                let findings = Findings { identity: Identity::Intended(id.clone()), ..findings.clone() };
+                let findings = Findings {
+                    identity: Identity::Intended(id.clone()),
+                    ..findings.clone()
+                };
                 let intended = status::report(&live, &findings, self.context.clock.now());
-                status::patch(&self.context, &live, &intended, live.resource_version().as_deref()).await?;
+                status::patch(
+                    &self.context,
+                    &live,
+                    &intended,
+                    live.resource_version().as_deref(),
+                )
+                .await?;
                 id
             }
             _ => return Err(Failure::Defect("the cluster was formed meanwhile".to_owned())),
         };
         tracing::info!(cluster = %ObjectKey::of(cluster), id, "bootstrapping the broker");
         let request = BootstrapRequest { cluster_id: Some(id) };
-        let formed = admin.bootstrap(&request).await.map_err(Failure::broker("bootstrapping the broker"))?;
+        let formed = admin
+            .bootstrap(&request)
+            .await
+            .map_err(Failure::broker("bootstrapping the broker"))?;
         let note = format!("cluster {} has been formed", formed.cluster_id);
         let event = event(EventType::Normal, reason::BOOTSTRAPPED, "Bootstrap", &note);
         self.context.events.publish(cluster.object_ref(&()), event);
@@ -241,21 +279,37 @@ impl ClusterReconciler {
     }
 
     /// Tells the registry whether the cluster can be used.
-    fn enlist(&self, cluster: &PostroadCluster, token: Option<String>, findings: &Findings) -> Result<(), Failure> {
+    fn enlist(
+        &self,
+        cluster: &PostroadCluster,
+        token: Option<String>,
+        findings: &Findings,
+    ) -> Result<(), Failure> {
         let key = ObjectKey::of(cluster);
         match (&findings.identity, token) {
             (Identity::Formed(id), Some(token)) => {
                 let exposed = cluster.spec.service.type_ != ServiceType::ClusterIP;
                 let url = self.context.endpoints.cluster(&key, exposed);
-                let identity = LinkIdentity { cluster_id: id.clone(), url, token };
-                self.context.registry.serving(&key, identity).map_err(Failure::broker("addressing the cluster"))
+                let identity = LinkIdentity {
+                    cluster_id: id.clone(),
+                    url,
+                    token,
+                };
+                self.context
+                    .registry
+                    .serving(&key, identity)
+                    .map_err(Failure::broker("addressing the cluster"))
             }
             (Identity::Formed(_), None) => {
-                self.context.registry.not_serving(&key, "the admin API's token is missing".to_owned());
+                self.context
+                    .registry
+                    .not_serving(&key, "the admin API's token is missing".to_owned());
                 Ok(())
             }
             (Identity::Lost(_), _) => {
-                self.context.registry.not_serving(&key, "its data is lost; its Ready condition says more".to_owned());
+                self.context
+                    .registry
+                    .not_serving(&key, "its data is lost; its Ready condition says more".to_owned());
                 Ok(())
             }
             (Identity::Mismatch { .. }, _) => {
@@ -264,7 +318,9 @@ impl ClusterReconciler {
                 Ok(())
             }
             (Identity::Unknown | Identity::Intended(_), _) => {
-                self.context.registry.not_serving(&key, "it has not been formed yet".to_owned());
+                self.context
+                    .registry
+                    .not_serving(&key, "it has not been formed yet".to_owned());
                 Ok(())
             }
         }

@@ -40,16 +40,22 @@ pub fn decide(stateful_set: &StatefulSet, pods: &[Pod]) -> Roll {
     if let Some(going) = pods.iter().find(|pod| pod.metadata.deletion_timestamp.is_some()) {
         return Roll::Wait(format!("pod {} is stopping", going.name_any()));
     }
-    let (current, mut outdated): (Vec<&Pod>, Vec<&Pod>) =
-        pods.iter().partition(|pod| pod.labels().get(REVISION).is_some_and(|label| label == revision));
+    let (current, mut outdated): (Vec<&Pod>, Vec<&Pod>) = pods
+        .iter()
+        .partition(|pod| pod.labels().get(REVISION).is_some_and(|label| label == revision));
     outdated.sort_by_key(|pod| (is_ready(pod), std::cmp::Reverse(pod.name_any())));
-    let Some(next) = outdated.first() else { return Roll::Settled };
+    let Some(next) = outdated.first() else {
+        return Roll::Settled;
+    };
     let others = current.iter().chain(outdated.iter().skip(1));
     if let Some(unready) = others.copied().find(|pod| !is_ready(pod)) {
         return Roll::Wait(format!("pod {} is not ready", unready.name_any()));
     }
     match next.uid() {
-        Some(uid) => Roll::Delete { pod: next.name_any(), uid },
+        Some(uid) => Roll::Delete {
+            pod: next.name_any(),
+            uid,
+        },
         None => Roll::Wait(format!("pod {} has no uid", next.name_any())),
     }
 }
@@ -57,8 +63,13 @@ pub fn decide(stateful_set: &StatefulSet, pods: &[Pod]) -> Roll {
 /// Whether the pod's condition Ready is True.
 #[must_use]
 pub fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+    let conditions = pod
+        .status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten());
+    conditions
+        .into_iter()
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 #[cfg(test)]
@@ -86,7 +97,10 @@ mod tests {
     }
 
     fn delete(ordinal: u32) -> Roll {
-        Roll::Delete { pod: format!("c-{ordinal}"), uid: format!("u{ordinal}") }
+        Roll::Delete {
+            pod: format!("c-{ordinal}"),
+            uid: format!("u{ordinal}"),
+        }
     }
 
     #[test]
@@ -100,7 +114,10 @@ mod tests {
 
     #[test]
     fn nothing_is_replaced_by_a_revision_that_is_out_of_date_itself() {
-        assert!(matches!(decide(&stateful_set(3, 2, "new"), &[pod(0, "old", true)]), Roll::Wait(_)));
+        assert!(matches!(
+            decide(&stateful_set(3, 2, "new"), &[pod(0, "old", true)]),
+            Roll::Wait(_)
+        ));
         let unseen = StatefulSet::default();
         assert!(matches!(decide(&unseen, &[pod(0, "old", true)]), Roll::Wait(_)));
     }
@@ -108,11 +125,23 @@ mod tests {
     #[test]
     fn one_at_a_time_the_broken_one_first() {
         let set = stateful_set(2, 2, "new");
-        assert_eq!(decide(&set, &[pod(0, "old", true), pod(1, "old", true)]), delete(1));
-        assert_eq!(decide(&set, &[pod(0, "old", false), pod(1, "old", true)]), delete(0));
-        assert!(matches!(decide(&set, &[pod(0, "old", true), pod(1, "new", false)]), Roll::Wait(_)));
+        assert_eq!(
+            decide(&set, &[pod(0, "old", true), pod(1, "old", true)]),
+            delete(1)
+        );
+        assert_eq!(
+            decide(&set, &[pod(0, "old", false), pod(1, "old", true)]),
+            delete(0)
+        );
+        assert!(matches!(
+            decide(&set, &[pod(0, "old", true), pod(1, "new", false)]),
+            Roll::Wait(_)
+        ));
         let mut stopping = pod(1, "old", true);
         stopping.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).ok();
-        assert!(matches!(decide(&set, &[pod(0, "old", true), stopping]), Roll::Wait(_)));
+        assert!(matches!(
+            decide(&set, &[pod(0, "old", true), stopping]),
+            Roll::Wait(_)
+        ));
     }
 }

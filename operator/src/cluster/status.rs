@@ -83,7 +83,9 @@ fn ready(findings: &Findings) -> Finding {
     let not = |reason, message: String| found(READY, ConditionStatus::False, reason, message);
     match (&findings.refusal, &findings.identity) {
         (_, Identity::Lost(id)) => not(reason::DATA_LOST, lost(id)),
-        (_, Identity::Mismatch { recorded, found }) => not(reason::IDENTITY_MISMATCH, mismatch(recorded, found)),
+        (_, Identity::Mismatch { recorded, found }) => {
+            not(reason::IDENTITY_MISMATCH, mismatch(recorded, found))
+        }
         (Some(refusal), _) => not(refusal.reason, refusal.message.clone()),
         (None, Identity::Unknown) => not(reason::BOOTSTRAPPING, waits_for_broker(findings)),
         (None, Identity::Intended(_)) => not(reason::BOOTSTRAPPING, "the cluster is being formed".to_owned()),
@@ -120,7 +122,12 @@ fn waits_for_broker(findings: &Findings) -> String {
 fn progressing(findings: &Findings) -> Finding {
     match &findings.progress {
         Some((reason, message)) => found(PROGRESSING, ConditionStatus::True, reason, message.clone()),
-        None => found(PROGRESSING, ConditionStatus::False, reason::SETTLED, "nothing is on its way"),
+        None => found(
+            PROGRESSING,
+            ConditionStatus::False,
+            reason::SETTLED,
+            "nothing is on its way",
+        ),
     }
 }
 
@@ -135,7 +142,12 @@ fn bootstrapped(findings: &Findings) -> Finding {
         ),
         Identity::Intended(id) => {
             let message = format!("the broker is being bootstrapped as cluster {id}");
-            found(BOOTSTRAPPED, ConditionStatus::False, reason::BOOTSTRAPPING, message)
+            found(
+                BOOTSTRAPPED,
+                ConditionStatus::False,
+                reason::BOOTSTRAPPING,
+                message,
+            )
         }
         Identity::Formed(id) | Identity::Lost(id) | Identity::Mismatch { recorded: id, .. } => {
             let message = format!("cluster {id} has been formed");
@@ -203,7 +215,12 @@ pub async fn patch(
     if let Some(version) = version {
         patch["metadata"] = serde_json::json!({ "resourceVersion": version });
     }
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    let patched = api.patch_status(&cluster.name_any(), &params, &Patch::Merge(&patch)).await;
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    let patched = api
+        .patch_status(&cluster.name_any(), &params, &Patch::Merge(&patch))
+        .await;
     patched.map_err(Failure::kube("writing the status"))
 }

@@ -20,7 +20,10 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal.
     pub fn new(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
+        Self {
+            reason,
+            message: message.into(),
+        }
     }
 }
 
@@ -33,19 +36,30 @@ pub fn validate(cluster: &PostroadCluster, existing: Option<&StatefulSet>) -> Re
     if spec.replicas > 1 {
         return Err(Refusal::new(
             reason::UNSUPPORTED,
-            format!("spec.replicas is {}: this version of Postroad runs one broker; set it to 1", spec.replicas),
+            format!(
+                "spec.replicas is {}: this version of Postroad runs one broker; set it to 1",
+                spec.replicas
+            ),
         ));
     }
     let own = ObjectKey::of(cluster).namespace;
-    if spec.default_namespace.as_ref().is_some_and(|namespace| *namespace != own) {
+    if spec
+        .default_namespace
+        .as_ref()
+        .is_some_and(|namespace| *namespace != own)
+    {
         return Err(Refusal::new(
             reason::UNSUPPORTED,
-            format!("spec.defaultNamespace: this version of Postroad knows only the cluster's own ({own}); remove it"),
+            format!(
+                "spec.defaultNamespace: this version of Postroad knows only the cluster's own ({own}); remove it"
+            ),
         ));
     }
-    let wanted = spec.storage.size.bytes().map_err(|error| {
-        Refusal::new(reason::INVALID, format!("spec.storage.size: {error}"))
-    })?;
+    let wanted = spec
+        .storage
+        .size
+        .bytes()
+        .map_err(|error| Refusal::new(reason::INVALID, format!("spec.storage.size: {error}")))?;
     match existing.and_then(claimed_bytes) {
         Some(claimed) if claimed != wanted => Err(Refusal::new(
             reason::UNSUPPORTED,
@@ -61,7 +75,7 @@ pub fn validate(cluster: &PostroadCluster, existing: Option<&StatefulSet>) -> Re
 
 /// The size that the StatefulSet's claims ask for.
 fn claimed_bytes(existing: &StatefulSet) -> Option<u64> {
-    let claim = existing.spec.as_ref()?.volume_claim_templates.as_ref()?.first()?;
+    let claim = existing.spec.volume_claim_templates.as_ref()?.first()?;
     let requests = claim.spec.as_ref()?.resources.as_ref()?.requests.as_ref()?;
     ByteQuantity(requests.get("storage")?.0.clone()).bytes().ok()
 }

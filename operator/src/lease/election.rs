@@ -54,7 +54,11 @@ impl Election {
     /// Nothing is known yet.
     #[must_use]
     pub fn new(identity: impl Into<String>, timing: Timing) -> Self {
-        Self { identity: identity.into(), timing, seen: None }
+        Self {
+            identity: identity.into(),
+            timing,
+            seen: None,
+        }
     }
 
     /// The lease was read or written at `now`, and is `record`. The time counts only if it changed since last seen.
@@ -67,7 +71,9 @@ impl Election {
     /// Who holds the lease, as far as is known.
     #[must_use]
     pub fn holder(&self) -> Option<&str> {
-        self.seen.as_ref().and_then(|(record, _)| record.holder.as_deref())
+        self.seen
+            .as_ref()
+            .and_then(|(record, _)| record.holder.as_deref())
     }
 
     /// Whether this replica was the holder when the lease was last seen.
@@ -83,7 +89,11 @@ impl Election {
             return Decision::Write(self.taken(None, wall));
         };
         if self.is_ours() {
-            return Decision::Write(Record { renewed: Some(wall), duration: self.timing.duration, ..record.clone() });
+            return Decision::Write(Record {
+                renewed: Some(wall),
+                duration: self.timing.duration,
+                ..record.clone()
+            });
         }
         let run_out = now.duration_since(*seen_at) >= record.duration;
         if record.holder.is_none() || run_out {
@@ -97,7 +107,12 @@ impl Election {
     pub fn released(&self, wall: Timestamp) -> Option<Record> {
         let (record, _) = self.seen.as_ref().filter(|_| self.is_ours())?;
         let duration = Duration::from_secs(1);
-        Some(Record { holder: None, duration, renewed: Some(wall), ..record.clone() })
+        Some(Record {
+            holder: None,
+            duration,
+            renewed: Some(wall),
+            ..record.clone()
+        })
     }
 
     fn taken(&self, from: Option<&Record>, wall: Timestamp) -> Record {

@@ -19,7 +19,12 @@ pub struct Elector<L> {
 impl<L: Lock> Elector<L> {
     /// A replica called `identity`, which must differ from replica to replica.
     pub fn new(lock: L, clock: SharedClock, identity: &str, timing: Timing) -> Self {
-        Self { lock, clock, timing, election: Election::new(identity, timing) }
+        Self {
+            lock,
+            clock,
+            timing,
+            election: Election::new(identity, timing),
+        }
     }
 
     /// Returns when this replica is the leader.
@@ -31,7 +36,10 @@ impl<L: Lock> Elector<L> {
                 Ok(false) => {
                     let holder = self.election.holder().map(str::to_owned);
                     if told != holder {
-                        tracing::info!(holder = holder.as_deref().unwrap_or("nobody"), "waiting for the lease");
+                        tracing::info!(
+                            holder = holder.as_deref().unwrap_or("nobody"),
+                            "waiting for the lease"
+                        );
                         told = holder;
                     }
                 }
@@ -57,7 +65,10 @@ impl<L: Lock> Elector<L> {
                 Err(_) => {}
             }
             if renewed.elapsed() >= self.timing.renew_deadline {
-                tracing::warn!(seconds = renewed.elapsed().as_secs(), "the lease was not renewed in time");
+                tracing::warn!(
+                    seconds = renewed.elapsed().as_secs(),
+                    "the lease was not renewed in time"
+                );
                 return;
             }
         }
@@ -68,7 +79,9 @@ impl<L: Lock> Elector<L> {
     /// # Errors
     /// Of the lock; the lease runs out by itself then.
     pub async fn release(&mut self) -> Result<(), LockError> {
-        let Some(record) = self.election.released(self.clock.now()) else { return Ok(()) };
+        let Some(record) = self.election.released(self.clock.now()) else {
+            return Ok(());
+        };
         let written = self.lock.write(&record).await?;
         self.election.observe(written, Instant::now());
         Ok(())
@@ -95,6 +108,8 @@ impl<L: Lock> Elector<L> {
 
     /// Replicas do not try in step.
     fn pause(&self) -> Duration {
-        self.timing.retry.mul_f64(rand::Rng::random_range(&mut rand::rng(), 1.0..1.2))
+        self.timing
+            .retry
+            .mul_f64(rand::Rng::random_range(&mut rand::rng(), 1.0..1.2))
     }
 }

@@ -45,7 +45,10 @@ impl KubeLock {
     /// The lease `name` in `namespace`.
     #[must_use]
     pub fn new(client: kube::Client, namespace: &str, name: &str) -> Self {
-        Self { api: Api::namespaced(client, namespace), name: name.to_owned() }
+        Self {
+            api: Api::namespaced(client, namespace),
+            name: name.to_owned(),
+        }
     }
 }
 

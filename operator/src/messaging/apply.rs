@@ -11,7 +11,9 @@ pub async fn apply(batcher: &Batcher, resource: Resource) -> Verdict {
     match batcher.submit(Change::Apply(resource)).await {
         Ok((_, id)) => Verdict::Ready { id },
         Err(Refusal::Item(error)) => refused(kind, error),
-        Err(Refusal::Request(error)) => Verdict::Unanswered { message: error.to_string() },
+        Err(Refusal::Request(error)) => Verdict::Unanswered {
+            message: error.to_string(),
+        },
         // The cluster was taken out of use; that asks for another reconcile by itself.
         Err(Refusal::Closed) => Verdict::Unknown,
     }
@@ -24,8 +26,12 @@ pub fn refused(kind: Kind, error: ErrorDetail) -> Verdict {
     match error.kind {
         ErrorKind::InvalidArgument => Verdict::invalid(reason::INVALID, message),
         ErrorKind::Unsupported => Verdict::invalid(reason::UNSUPPORTED, message),
-        ErrorKind::NotFound if kind == Kind::Subscription => Verdict::waiting(reason::TOPIC_NOT_FOUND, message),
-        ErrorKind::FailedPrecondition | ErrorKind::AlreadyExists => Verdict::waiting(reason::CONFLICT, message),
+        ErrorKind::NotFound if kind == Kind::Subscription => {
+            Verdict::waiting(reason::TOPIC_NOT_FOUND, message)
+        }
+        ErrorKind::FailedPrecondition | ErrorKind::AlreadyExists => {
+            Verdict::waiting(reason::CONFLICT, message)
+        }
         ErrorKind::Unavailable => Verdict::Unanswered { message },
         ErrorKind::NotFound
         | ErrorKind::ResourceExhausted

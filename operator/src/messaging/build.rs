@@ -7,5 +7,9 @@ use super::dereference::Place;
 /// The resource that the broker should have.
 #[must_use]
 pub fn build(place: &Place, spec: Spec) -> Resource {
-    Resource { namespace: place.key.namespace.clone(), name: place.key.name.clone(), spec }
+    Resource {
+        namespace: place.key.namespace.clone(),
+        name: place.key.name.clone(),
+        spec,
+    }
 }

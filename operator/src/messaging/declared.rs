@@ -17,8 +17,14 @@ use crate::state::State;
 impl Declarations for State {
     fn declared(&self, cluster: &ObjectKey) -> Declared {
         let watched = self.namespaces.clone();
-        let unknown = Unknown { watched, unreadable: HashSet::new() };
-        let mut declared = Declared { declarations: Vec::new(), unknown };
+        let unknown = Unknown {
+            watched,
+            unreadable: HashSet::new(),
+        };
+        let mut declared = Declared {
+            declarations: Vec::new(),
+            unknown,
+        };
         collect::<Topic>(self, cluster, &mut declared);
         collect::<Queue>(self, cluster, &mut declared);
         collect::<Subscription>(self, cluster, &mut declared);
@@ -63,7 +69,10 @@ fn declaration<K: Messaging>(state: &State, cluster: &ObjectKey, object: &K) -> 
     let is_here = match &place {
         Ok(place) => place.cluster == *cluster,
         // What can't be placed now (its topic is gone) may still have been applied here: it is not orphaned.
-        Err(_) => reported.cluster.as_ref().is_none_or(|reported| *reported == cluster.to_string()),
+        Err(_) => reported
+            .cluster
+            .as_ref()
+            .is_none_or(|reported| *reported == cluster.to_string()),
     };
     if !is_here {
         return None;
@@ -73,7 +82,8 @@ fn declaration<K: Messaging>(state: &State, cluster: &ObjectKey, object: &K) -> 
         let spec = validate(object, &place, rival(state, object, &place).as_ref()).ok()?;
         Some(build(&place, spec))
     });
-    let ready = is_true(&reported.conditions, READY) && reported.observed_generation == object.meta().generation;
+    let ready =
+        is_true(&reported.conditions, READY) && reported.observed_generation == object.meta().generation;
     Some(Declaration {
         kind: K::KIND,
         object: ObjectKey::of(object),

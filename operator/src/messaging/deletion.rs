@@ -51,10 +51,14 @@ pub async fn finish<K: Messaging>(context: &Context, object: &K) -> Result<Next,
 
 /// What keeps the object from going; none when it may go.
 async fn obstacle<K: Messaging>(context: &Context, object: &K) -> Result<Option<Verdict>, Failure> {
-    if object.deletion_policy() == DeletionPolicy::Retain || definitions::is_going::<K>(&context.client).await? {
+    if object.deletion_policy() == DeletionPolicy::Retain
+        || definitions::is_going::<K>(&context.client).await?
+    {
         return Ok(None);
     }
-    let Some((place, link)) = whereabouts(context, object) else { return Ok(None) };
+    let Some((place, link)) = whereabouts(context, object) else {
+        return Ok(None);
+    };
     // Another object stands for the resource: it is not this one's to delete.
     if rival(&context.state, object, &place).is_some() {
         return Ok(None);
@@ -62,7 +66,10 @@ async fn obstacle<K: Messaging>(context: &Context, object: &K) -> Result<Option<
     match link {
         Some(link) => delete(&link, &place).await,
         None => {
-            let message = format!("PostroadCluster {} can't be used now, so nothing can be deleted there", place.cluster);
+            let message = format!(
+                "PostroadCluster {} can't be used now, so nothing can be deleted there",
+                place.cluster
+            );
             Ok(Some(Verdict::waiting(reason::CLUSTER_NOT_READY, message)))
         }
     }
@@ -91,15 +98,24 @@ fn last_place<K: Messaging>(context: &Context, object: &K) -> Option<Place> {
     let cluster = object.reported().cluster?;
     let (namespace, name) = cluster.split_once('/')?;
     let key = object.admin_key()?;
-    let topic = postroad_admin_api::TopicRef { namespace: key.namespace.clone(), name: key.name.clone() };
-    Some(Place { cluster: crate::pokes::ObjectKey::new(namespace, name), key, topic })
+    let topic = postroad_admin_api::TopicRef {
+        namespace: key.namespace.clone(),
+        name: key.name.clone(),
+    };
+    Some(Place {
+        cluster: crate::pokes::ObjectKey::new(namespace, name),
+        key,
+        topic,
+    })
 }
 
 async fn delete(link: &Link, place: &Place) -> Result<Option<Verdict>, Failure> {
     match link.batcher.submit(Change::Delete(place.key.clone())).await {
         Ok(_) => Ok(None),
         Err(Refusal::Item(error)) if error.kind == ErrorKind::NotFound => Ok(None),
-        Err(Refusal::Item(error)) if error.kind == ErrorKind::FailedPrecondition && is_foreign(link, place).await => {
+        Err(Refusal::Item(error))
+            if error.kind == ErrorKind::FailedPrecondition && is_foreign(link, place).await =>
+        {
             tracing::info!(resource = %place.key, %error, "not Kubernetes' to delete; it stays");
             Ok(None)
         }
@@ -112,5 +128,8 @@ async fn delete(link: &Link, place: &Place) -> Result<Option<Verdict>, Failure> 
 
 /// Whether somebody else owns the resource.
 async fn is_foreign(link: &Link, place: &Place) -> bool {
-    link.client.describe(&place.key).await.is_ok_and(|described| described.owner != Owner::Kubernetes)
+    link.client
+        .describe(&place.key)
+        .await
+        .is_ok_and(|described| described.owner != Owner::Kubernetes)
 }

@@ -39,14 +39,30 @@ pub struct Dereferenced {
 /// # Errors
 /// What is reported instead.
 pub fn place<K: Messaging>(state: &State, object: &K) -> Result<Place, Verdict> {
-    let key = object.admin_key().ok_or_else(|| Verdict::invalid(reason::INVALID, "the object has no namespace"))?;
+    let key = object
+        .admin_key()
+        .ok_or_else(|| Verdict::invalid(reason::INVALID, "the object has no namespace"))?;
     let reported = object.reported();
     let (cluster, topic) = match object.topic_ref() {
         None => {
-            let cluster = cluster_of(state, &key.namespace, object.cluster_ref(), reported.cluster.as_deref())?;
-            (cluster, TopicRef { namespace: key.namespace.clone(), name: key.name.clone() })
+            let cluster = cluster_of(
+                state,
+                &key.namespace,
+                object.cluster_ref(),
+                reported.cluster.as_deref(),
+            )?;
+            (
+                cluster,
+                TopicRef {
+                    namespace: key.namespace.clone(),
+                    name: key.name.clone(),
+                },
+            )
         }
-        Some(topic) => of_topic(state, &ObjectKey::new(topic.namespace.as_deref().unwrap_or(&key.namespace), &topic.name))?,
+        Some(topic) => of_topic(
+            state,
+            &ObjectKey::new(topic.namespace.as_deref().unwrap_or(&key.namespace), &topic.name),
+        )?,
     };
     if let Some(found) = find(state, &cluster) {
         admits(&found, &key.namespace)?;
@@ -57,13 +73,17 @@ pub fn place<K: Messaging>(state: &State, object: &K) -> Result<Place, Verdict> 
 /// The cluster and the name of the topic that a Topic object stands for.
 fn of_topic(state: &State, topic: &ObjectKey) -> Result<(ObjectKey, TopicRef), Verdict> {
     let missing = || {
-        let message = format!("there is no Topic {topic}; create it (a subscription can't change its spec.topicRef)");
+        let message =
+            format!("there is no Topic {topic}; create it (a subscription can't change its spec.topicRef)");
         Verdict::waiting(reason::TOPIC_NOT_FOUND, message)
     };
     let found = state.topics.get(topic).ok_or_else(missing)?;
     let found: &Topic = found.0.as_ref().map_err(|_| missing())?;
     if found.metadata.deletion_timestamp.is_some() {
-        return Err(Verdict::waiting(reason::TOPIC_NOT_FOUND, format!("Topic {topic} is being deleted")));
+        return Err(Verdict::waiting(
+            reason::TOPIC_NOT_FOUND,
+            format!("Topic {topic} is being deleted"),
+        ));
     }
     let place = place(state, found)?;
     Ok((place.cluster, place.topic))
@@ -73,7 +93,11 @@ fn of_topic(state: &State, topic: &ObjectKey) -> Result<(ObjectKey, TopicRef), V
 ///
 /// # Errors
 /// What is reported instead.
-pub fn dereference<K: Messaging>(state: &State, registry: &Registry, object: &K) -> Result<Dereferenced, Verdict> {
+pub fn dereference<K: Messaging>(
+    state: &State,
+    registry: &Registry,
+    object: &K,
+) -> Result<Dereferenced, Verdict> {
     let place = place(state, object)?;
     let link = match registry.standing(&place.cluster) {
         Some(Standing::Serving(link)) => link,
@@ -90,7 +114,11 @@ pub fn dereference<K: Messaging>(state: &State, registry: &Registry, object: &K)
 /// The older object of the same kind that stands for the same resource of the same cluster.
 pub fn rival<K: Messaging>(state: &State, object: &K, place: &Place) -> Option<ObjectKey> {
     let own = ObjectKey::of(object);
-    let holder = state.index.lock().holder(&place.key).filter(|holder| *holder != own)?;
+    let holder = state
+        .index
+        .lock()
+        .holder(&place.key)
+        .filter(|holder| *holder != own)?;
     let found = K::objects(state).get(&holder)?;
     let other = self::place(state, found.0.as_ref().ok()?).ok()?;
     (other.cluster == place.cluster).then_some(holder)

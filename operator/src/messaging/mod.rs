@@ -6,7 +6,7 @@
 //! 4. [`build`]: the broker's resource, pure;
 //! 5. [`apply`]: the broker's answer;
 //! 6. [`status`]: what is reported;
-//! 7. [`deletion`]: finalizers;
+//! 7. [`deletion`], with its finalizers;
 //! 8. [`reconcile`]: the steps in their order;
 //! 9. [`declared`]: what is declared in a cluster, for the comparison with its catalog.
 

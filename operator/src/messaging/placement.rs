@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use kube::ResourceExt;
 use postroad_crds::{ClusterRef, PostroadCluster};
 
 use super::verdict::{Verdict, reason};
@@ -23,8 +22,15 @@ pub fn cluster_of(
     placed: Option<&str>,
 ) -> Result<ObjectKey, Verdict> {
     if let Some(cluster_ref) = cluster_ref {
-        let named = ObjectKey::new(cluster_ref.namespace.as_deref().unwrap_or(namespace), &cluster_ref.name);
-        return if exists(state, &named) { Ok(named) } else { Err(missing(&named)) };
+        let named = ObjectKey::new(
+            cluster_ref.namespace.as_deref().unwrap_or(namespace),
+            &cluster_ref.name,
+        );
+        return if exists(state, &named) {
+            Ok(named)
+        } else {
+            Err(missing(&named))
+        };
     }
     let placed = placed.and_then(|placed| placed.split_once('/'));
     let placed = placed.map(|(namespace, name)| ObjectKey::new(namespace, name));
@@ -45,9 +51,19 @@ fn exists(state: &State, cluster: &ObjectKey) -> bool {
 }
 
 fn the_only_one(state: &State, namespace: &str) -> Result<ObjectKey, Verdict> {
-    let mut all: Vec<ObjectKey> = state.clusters.store.state().iter().map(|object| ObjectKey::of(&**object)).collect();
+    let mut all: Vec<ObjectKey> = state
+        .clusters
+        .store
+        .state()
+        .iter()
+        .map(|object| ObjectKey::of(&**object))
+        .collect();
     all.sort();
-    let near: Vec<_> = all.iter().filter(|cluster| cluster.namespace == namespace).cloned().collect();
+    let near: Vec<_> = all
+        .iter()
+        .filter(|cluster| cluster.namespace == namespace)
+        .cloned()
+        .collect();
     let candidates = if near.is_empty() { all } else { near };
     match candidates.as_slice() {
         [only] => Ok(only.clone()),
@@ -79,7 +95,7 @@ fn missing(cluster: &ObjectKey) -> Verdict {
 pub fn admits(cluster: &Guarded<PostroadCluster>, namespace: &str) -> Result<(), Verdict> {
     let key = ObjectKey::of(cluster);
     let Ok(cluster) = &cluster.0 else { return Ok(()) };
-    if cluster.meta().deletion_timestamp.is_some() {
+    if cluster.metadata.deletion_timestamp.is_some() {
         let message = format!("PostroadCluster {key} is being deleted");
         return Err(Verdict::waiting(reason::CLUSTER_NOT_READY, message));
     }

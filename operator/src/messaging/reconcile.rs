@@ -28,7 +28,10 @@ impl<K: Messaging> MessagingReconciler<K> {
     /// A reconciler of `K`.
     #[must_use]
     pub fn new(context: Arc<Context>) -> Self {
-        Self { context, kind: PhantomData }
+        Self {
+            context,
+            kind: PhantomData,
+        }
     }
 
     async fn of(&self, object: &K) -> Result<Next, Failure> {
@@ -80,13 +83,23 @@ where
     let message = format!("the object can't be read: {}", invalid.error);
     let finding = found(READY, ConditionStatus::False, reason::INVALID, message);
     // What its status says can't be read either, so it is written each time the object is looked at: when it changed.
-    let conditions = merged(&[], vec![finding], invalid.metadata.generation, context.clock.now());
+    let conditions = merged(
+        &[],
+        vec![finding],
+        invalid.metadata.generation,
+        context.clock.now(),
+    );
     let patch = serde_json::json!({ "status": { "conditions": conditions } });
     let namespace = invalid.metadata.namespace.clone().unwrap_or_default();
     let name = invalid.metadata.name.clone().unwrap_or_default();
     let api: Api<DynamicObject> =
         Api::namespaced_with(context.client.clone(), &namespace, &ApiResource::erase::<K>(&()));
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    api.patch_status(&name, &params, &Patch::Merge(&patch)).await.map_err(Failure::kube("writing the status"))?;
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    api.patch_status(&name, &params, &Patch::Merge(&patch))
+        .await
+        .map_err(Failure::kube("writing the status"))?;
     Ok(Next::Invalid)
 }

@@ -26,7 +26,11 @@ pub fn report<K: Messaging>(
     let generation = object.meta().generation;
     let (status, reason, message) = match verdict {
         Verdict::Unknown => return None,
-        Verdict::Ready { .. } => (ConditionStatus::True, reason::READY, "it is in the broker as asked for".to_owned()),
+        Verdict::Ready { .. } => (
+            ConditionStatus::True,
+            reason::READY,
+            "it is in the broker as asked for".to_owned(),
+        ),
         Verdict::Waiting { reason, message } => (ConditionStatus::False, *reason, message.clone()),
         Verdict::Invalid { reason, message } => (ConditionStatus::False, *reason, message.clone()),
         Verdict::Unanswered { message } => {
@@ -62,14 +66,22 @@ pub async fn write<K: Messaging>(
     verdict: &Verdict,
 ) -> Result<(), Failure> {
     let before = object.reported();
-    let Some(after) = report(object, place, verdict, context.clock.now()) else { return Ok(()) };
+    let Some(after) = report(object, place, verdict, context.clock.now()) else {
+        return Ok(());
+    };
     if after == before {
         return Ok(());
     }
     let api: Api<K> = Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
     let patch = serde_json::json!({ "status": status_of::<K>(&after) });
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    match api.patch_status(&object.name_any(), &params, &Patch::Merge(&patch)).await {
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    match api
+        .patch_status(&object.name_any(), &params, &Patch::Merge(&patch))
+        .await
+    {
         Ok(_) => {}
         Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
         Err(error) => return Err(Failure::kube("writing the status")(error)),

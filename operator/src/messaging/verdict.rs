@@ -62,11 +62,17 @@ pub enum Verdict {
 impl Verdict {
     /// It waits.
     pub fn waiting(reason: &'static str, message: impl Into<String>) -> Self {
-        Self::Waiting { reason, message: message.into() }
+        Self::Waiting {
+            reason,
+            message: message.into(),
+        }
     }
 
     /// Somebody has to change something.
     pub fn invalid(reason: &'static str, message: impl Into<String>) -> Self {
-        Self::Invalid { reason, message: message.into() }
+        Self::Invalid {
+            reason,
+            message: message.into(),
+        }
     }
 }

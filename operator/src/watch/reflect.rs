@@ -46,7 +46,10 @@ pub async fn reflect<K>(
     writer.apply_watcher_event(&Event::InitDone);
     let mut listing: Vec<Vec<K>> = feeds.iter().map(|_| Vec::new()).collect();
     let namespaces: Vec<_> = feeds.iter().map(|feed| feed.namespace.clone()).collect();
-    let streams = feeds.into_iter().enumerate().map(|(at, feed)| feed.events.map(move |event| (at, event)).boxed());
+    let streams = feeds
+        .into_iter()
+        .enumerate()
+        .map(|(at, feed)| feed.events.map(move |event| (at, event)).boxed());
     let mut events = select_all(streams);
     while let Some((at, event)) = events.next().await {
         let changes = match event {
@@ -62,7 +65,11 @@ pub async fn reflect<K>(
                 listing[at].push(object);
                 continue;
             }
-            Ok(Event::InitDone) => missed(&writer, namespaces[at].as_deref(), std::mem::take(&mut listing[at])),
+            Ok(Event::InitDone) => missed(
+                &writer,
+                namespaces[at].as_deref(),
+                std::mem::take(&mut listing[at]),
+            ),
             Ok(change) => vec![change],
         };
         for change in changes {
@@ -114,7 +121,9 @@ where
 {
     let there: HashSet<ObjectKey> = listed.iter().map(ObjectKey::of).collect();
     let of_this_watch = |object: &K| namespace.is_none() || object.meta().namespace.as_deref() == namespace;
-    let gone = writer.as_reader().state_filter(|object| of_this_watch(object) && !there.contains(&ObjectKey::of(object)));
+    let gone = writer
+        .as_reader()
+        .state_filter(|object| of_this_watch(object) && !there.contains(&ObjectKey::of(object)));
     let deletions = gone.into_iter().map(|object| Event::Delete((*object).clone()));
     deletions.chain(listed.into_iter().map(Event::Apply)).collect()
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use kube::core::NamespaceResourceScope;
-use kube::runtime::watcher::{self, Event, ExponentialBackoff, watcher};
 use kube::runtime::WatchStreamExt;
+use kube::runtime::utils::Backoff;
+use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 
@@ -31,7 +32,11 @@ impl Namespaces {
     /// All, if there is none in the list.
     pub fn from_list(list: impl IntoIterator<Item = String>) -> Self {
         let names: BTreeSet<_> = list.into_iter().filter(|name| !name.is_empty()).collect();
-        if names.is_empty() { Self::All } else { Self::Some(names) }
+        if names.is_empty() {
+            Self::All
+        } else {
+            Self::Some(names)
+        }
     }
 
     /// Whether the operator looks at `namespace`.
@@ -64,7 +69,11 @@ impl Source {
     /// Watches of `namespaces`, which wait between attempts as `backoff` says.
     #[must_use]
     pub fn new(client: Client, namespaces: Namespaces, backoff: BackoffLimits) -> Self {
-        Self { client, namespaces, backoff }
+        Self {
+            client,
+            namespaces,
+            backoff,
+        }
     }
 
     /// Watches of a kind: one, or one for each namespace. `labels` is a label selector; empty for all objects.
@@ -88,11 +97,15 @@ impl Source {
             if !labels.is_empty() {
                 config = config.labels(labels);
             }
-            let backoff = ExponentialBackoff::new(self.backoff.first, self.backoff.longest, 2.0, true);
-            let events = watcher(api, config).backoff(backoff).modify(|object| {
-                object.meta_mut().managed_fields = None;
-            });
-            Feed { namespace: namespace.map(str::to_owned), events: events.boxed() }
+            let events = watcher(api, config)
+                .backoff(Waits::new(self.backoff))
+                .modify(|object| {
+                    object.meta_mut().managed_fields = None;
+                });
+            Feed {
+                namespace: namespace.map(str::to_owned),
+                events: events.boxed(),
+            }
         };
         match &self.namespaces {
             Namespaces::All => vec![feed(None)],
@@ -101,6 +114,35 @@ impl Source {
     }
 }
 
+/// The waits of one watch.
+struct Waits {
+    limits: BackoffLimits,
+    failures: u32,
+}
+
+impl Waits {
+    fn new(limits: BackoffLimits) -> Self {
+        Self { limits, failures: 0 }
+    }
+}
+
+impl Iterator for Waits {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.failures = self.failures.saturating_add(1);
+        Some(self.limits.jittered(self.failures))
+    }
+}
+
+impl Backoff for Waits {
+    fn reset(&mut self) {
+        self.failures = 0;
+    }
+}
+
 /// The waits of a watch between attempts, in production.
-pub const WATCH_BACKOFF: BackoffLimits =
-    BackoffLimits { first: Duration::from_millis(200), longest: Duration::from_secs(30) };
+pub const WATCH_BACKOFF: BackoffLimits = BackoffLimits {
+    first: Duration::from_millis(200),
+    longest: Duration::from_secs(30),
+};

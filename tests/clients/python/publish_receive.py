@@ -36,7 +36,10 @@ class Publisher:
     def __init__(self, arguments, recorder: record.Recorder) -> None:
         self.arguments = arguments
         self.recorder = recorder
+        self.changed = threading.Condition()
+        self.unanswered = 0
         self.failures: list[str] = []
+        self.paused: set[str] = set()  # the client refuses a key after a failure, until it is told to resume
         flow_control = types.PublishFlowControl(
             message_limit=1_000,
             byte_limit=20_000_000,
@@ -47,28 +50,40 @@ class Publisher:
         self.topic = self.client.topic_path(arguments.project, arguments.topic)
 
     def run(self) -> None:
+        """Returns when every message is answered, one way or the other."""
         started = time.monotonic()
         for sequence in range(self.arguments.count):
             if self.arguments.rate:
                 due = started + sequence / self.arguments.rate
                 time.sleep(max(0.0, due - time.monotonic()))
             self._publish(sequence)
-        self.client.stop()  # sends what waits, and returns when all of it is answered
+        # Before stop(): that cancels messages with an ordering key that wait for their turn.
+        with self.changed:
+            self.changed.wait_for(lambda: self.unanswered == 0)
+        self.client.stop()
 
     def _publish(self, sequence: int) -> None:
         sent = message(self.arguments.seed, sequence)
+        with self.changed:
+            self.unanswered += 1
+            resume = sent.ordering_key in self.paused
+            self.paused.discard(sent.ordering_key)
+        if resume:
+            self.client.resume_publish(self.topic, sent.ordering_key)
         future = self.client.publish(self.topic, sent.data, ordering_key=sent.ordering_key, **sent.attributes)
+        future.add_done_callback(lambda future: self._answered(future, sequence, sent))
 
-        def answered(future) -> None:
-            error = future.exception()
-            if error is None:
-                self.recorder.acknowledged(future.result(), sequence, sent.ordering_key, sent.digest())
-            else:
+    def _answered(self, future, sequence: int, sent) -> None:
+        error = future.exception()
+        if error is None:
+            self.recorder.acknowledged(future.result(), sequence, sent.ordering_key, sent.digest())
+        with self.changed:
+            self.unanswered -= 1
+            if error is not None:
                 self.failures.append(f"message {sequence}: {error!r}")
                 if sent.ordering_key:
-                    self.client.resume_publish(self.topic, sent.ordering_key)
-
-        future.add_done_callback(answered)
+                    self.paused.add(sent.ordering_key)
+            self.changed.notify_all()
 
 
 class Receiver:

@@ -7,6 +7,7 @@ import argparse
 import threading
 import time
 
+import google.pubsub_v1
 from google.api_core import exceptions
 from google.cloud import pubsub_v1
 
@@ -28,9 +29,9 @@ SUBSCRIPTION = subscriber.subscription_path(arguments.project, arguments.subscri
 def publish(*texts):
     """Publishes one message a text, in one call."""
     messages = [{"data": text.encode()} for text in texts]
-    # The class below the batching publisher: one call, one request.
-    one_request = super(pubsub_v1.PublisherClient, publisher).publish
-    return list(one_request(request={"topic": TOPIC, "messages": messages}, timeout=60).message_ids)
+    request = {"topic": TOPIC, "messages": messages}
+    # The method below the batching publisher's: one call, one request.
+    return list(google.pubsub_v1.PublisherClient.publish(publisher, request=request, timeout=60).message_ids)
 
 
 def pull(most=100):
@@ -153,18 +154,17 @@ def acknowledging_twice_is_no_error():
     nothing_is_left()
 
 
-def bad_ack_ids_are_refused():
+def bad_acknowledgements_are_refused():
     with refused(exceptions.InvalidArgument):
         subscriber.acknowledge(subscription=SUBSCRIPTION, ack_ids=["no ack id"])
+    publish("x")
+    received = pull()
     with refused(exceptions.NotFound):
-        subscriber.acknowledge(subscription=f"{SUBSCRIPTION}-missing", ack_ids=["1"])
+        subscriber.acknowledge(subscription=f"{SUBSCRIPTION}-missing", ack_ids=[received[0].ack_id])
     with refused(exceptions.InvalidArgument):
-        publish("x")
-        received = pull()
-        try:
-            set_deadline(received, 601)
-        finally:
-            acknowledge(received)
+        set_deadline(received, 601)
+    acknowledge(received)
+    nothing_is_left()
 
 
 if __name__ == "__main__":
@@ -177,5 +177,5 @@ if __name__ == "__main__":
         a_deadline_that_passed_brings_the_message_back,
         a_longer_deadline_is_kept,
         acknowledging_twice_is_no_error,
-        bad_ack_ids_are_refused,
+        bad_acknowledgements_are_refused,
     ])

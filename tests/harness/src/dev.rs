@@ -34,9 +34,8 @@ impl DevMode {
     /// The binary could not be built, or did not become ready.
     pub async fn start(file: &Path) -> Result<Self> {
         let folder = tempfile::tempdir().context("a temporary folder")?;
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut process = spawn(file, folder.path(), "dev.log", any, any)?;
-        let (pubsub, admin) = addresses(&mut process).await?;
+        let mut process = spawn(file, folder.path(), "dev.log", 0, 0)?;
+        let (pubsub, admin) = ready(&mut process).await?;
         let client = Client::new(&format!("http://{admin}"), None)?;
         Ok(Self {
             process,
@@ -54,14 +53,9 @@ impl DevMode {
     /// It did not become ready again.
     pub async fn kill_and_start(&mut self) -> Result<()> {
         self.process.kill()?;
-        self.process = spawn(
-            &self.file,
-            self.folder.path(),
-            "dev-again.log",
-            self.pubsub,
-            self.admin,
-        )?;
-        addresses(&mut self.process).await?;
+        let (pubsub, admin) = (self.pubsub.port(), self.admin.port());
+        self.process = spawn(&self.file, self.folder.path(), "dev-again.log", pubsub, admin)?;
+        ready(&mut self.process).await?;
         Ok(())
     }
 
@@ -84,38 +78,40 @@ impl DevMode {
     }
 }
 
-fn spawn(file: &Path, folder: &Path, log: &str, pubsub: SocketAddr, admin: SocketAddr) -> Result<Process> {
+fn spawn(file: &Path, folder: &Path, log: &str, pubsub_port: u16, admin_port: u16) -> Result<Process> {
     let mut command = Command::new(binary("postroad-cli", "postroad")?);
     command
-        .arg("dev")
-        .arg("-f")
+        .args(["dev", "--output", "json", "-f"])
         .arg(file)
         .arg("--data")
         .arg(folder.join("data"));
     command
-        .arg("--pubsub-listen")
-        .arg(pubsub.to_string())
-        .arg("--admin-listen")
-        .arg(admin.to_string());
+        .arg("--pubsub-port")
+        .arg(pubsub_port.to_string())
+        .arg("--admin-port")
+        .arg(admin_port.to_string());
     clean_environment(&mut command);
     Process::spawn("postroad dev", &mut command, &folder.join(log))
 }
 
-/// Where dev mode listens: it prints both addresses once it serves the file's resources.
-async fn addresses(process: &mut Process) -> Result<(SocketAddr, SocketAddr)> {
-    let pubsub = process.wait_for_line("the address of Pub/Sub", START, |line| {
-        line.split_once("PUBSUB_EMULATOR_HOST=")?.1.trim().parse().ok()
-    });
-    let pubsub = pubsub.await;
-    let pubsub =
-        pubsub.with_context(|| format!("the output of dev mode ends with\n{}", process.log_end()))?;
-    let admin = process.wait_for_line("the address of the admin API", START, |line| {
-        let rest = line.split_once("http://")?.1;
-        rest.split(['/', ' ']).next()?.parse().ok()
-    });
-    let admin = admin.await;
-    Ok((
-        pubsub,
-        admin.with_context(|| format!("the output of dev mode ends with\n{}", process.log_end()))?,
-    ))
+/// Where dev mode listens: it says so once it serves the file's resources.
+async fn ready(process: &mut Process) -> Result<(SocketAddr, SocketAddr)> {
+    let addresses = process
+        .wait_for_line("the event `ready` of dev mode", START, |line| {
+            let event: serde_json::Value = serde_json::from_str(line).ok()?;
+            let field = |name: &str| {
+                (event["event"] == "ready")
+                    .then(|| event[name].as_str())
+                    .flatten()
+            };
+            let pubsub = field("pubsub")?.parse().ok()?;
+            let admin = field("admin")?
+                .trim_start_matches("http://")
+                .trim_end_matches('/')
+                .parse()
+                .ok()?;
+            Some((pubsub, admin))
+        })
+        .await;
+    addresses.with_context(|| format!("the output of dev mode ends with\n{}", process.log_end()))
 }

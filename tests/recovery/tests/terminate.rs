@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use postroad_admin_api::{Described, Kind, ResourceKey};
 use postroad_harness::{Broker, BrokerOptions};
 use postroad_recovery_tests::{Dice, History, Load, Names};
 
@@ -53,21 +54,32 @@ async fn an_idle_broker_stops_and_starts_with_its_resources() -> Result<()> {
     let mut broker = Broker::start(BrokerOptions::default()).await?;
     broker.create_topic("shop", "orders", 1).await?;
     broker.create_subscription("shop", "orders", "worker", 10).await?;
-    let before = broker.admin().list(&Default::default()).await?;
+    let before = described(&broker).await?;
     let cluster = broker.admin().status().await?.cluster_id;
 
     let status = broker.terminate(GRACE).await?;
     ensure!(status.success(), "the broker ended with {status}");
     broker.start_again().await?;
 
-    let after = broker.admin().list(&Default::default()).await?;
-    ensure!(
-        before.resources.len() == 2 && before == after,
-        "before: {before:?}\nafter: {after:?}"
-    );
+    let after = described(&broker).await?;
+    ensure!(before == after, "before: {before:?}\nafter: {after:?}");
     ensure!(
         cluster == broker.admin().status().await?.cluster_id,
         "the cluster's id changed"
     );
     Ok(())
+}
+
+/// Topic and subscription, as the broker has them.
+async fn described(broker: &Broker) -> Result<Vec<Described>> {
+    let mut found = Vec::new();
+    for (kind, name) in [(Kind::Topic, "orders"), (Kind::Subscription, "worker")] {
+        let key = ResourceKey {
+            kind,
+            namespace: "shop".into(),
+            name: name.into(),
+        };
+        found.push(broker.admin().describe(&key).await?);
+    }
+    Ok(found)
 }

@@ -136,11 +136,7 @@ impl Catalog {
             (None, None) => {
                 let topic = self.create_topic(request, topic_name, topic_spec, true);
                 let subscription = self.create_subscription(request, subscription_name, &topic, spec);
-                Ok(Changed {
-                    outcome: Outcome::Created,
-                    topic: Some(topic),
-                    subscription: Some(subscription),
-                })
+                Ok(Changed::queue(Outcome::Created, topic, subscription))
             }
             (Some(topic), Some(subscription)) if topic.queue && subscription.queue => {
                 permit_put(request.actor, topic.owner, Kind::Queue, &name)?;
@@ -151,25 +147,20 @@ impl Catalog {
                 } else {
                     first
                 };
-                Ok(Changed {
-                    outcome,
-                    topic: Some(topic),
-                    subscription: Some(subscription),
-                })
+                Ok(Changed::queue(outcome, topic, subscription))
             }
-            (topic, _) => {
-                let kind = if topic.is_some() {
-                    Kind::Topic
-                } else {
-                    Kind::Subscription
-                };
-                Err(Error::precondition(format!(
-                    "Queue {name} needs its name for a topic and a subscription, and {kind} {name} is there; \
-                     delete that first, or give the queue another name"
-                )))
-            }
+            (topic, _) => Err(name_in_use(topic.is_some(), &name)),
         }
     }
+}
+
+/// The refusal of a queue where a plain topic or subscription is.
+fn name_in_use(by_topic: bool, name: &ResourceName) -> Error {
+    let kind = if by_topic { Kind::Topic } else { Kind::Subscription };
+    Error::precondition(format!(
+        "Queue {name} needs its name for a topic and a subscription, and {kind} {name} is there; delete that first, or \
+         give the queue another name"
+    ))
 }
 
 fn keeps_topic(old: &Subscription, topic: &TopicName) -> Result<()> {

@@ -122,6 +122,14 @@ impl Changed {
         }
     }
 
+    pub(super) fn queue(outcome: Outcome, topic: Arc<Topic>, subscription: Arc<Subscription>) -> Self {
+        Self {
+            outcome,
+            topic: Some(topic),
+            subscription: Some(subscription),
+        }
+    }
+
     pub(super) fn subscription(outcome: Outcome, subscription: Arc<Subscription>) -> Self {
         Self {
             outcome,

@@ -45,31 +45,16 @@ impl Catalog {
         }
         self.remove_subscription(&subscription);
         self.remove_topic(&topic);
-        Ok(Changed {
-            outcome: Outcome::Deleted,
-            topic: Some(topic),
-            subscription: Some(subscription),
-        })
+        Ok(Changed::queue(Outcome::Deleted, topic, subscription))
     }
 
     pub(super) fn release(&mut self, actor: Owner, kind: Kind, name: ResourceName) -> Result<Changed> {
-        let (topic, subscription) = match kind {
-            Kind::Topic => (self.topics.get(&TopicName(name.clone())).cloned(), None),
-            Kind::Subscription => (
-                None,
-                self.subscriptions.get(&SubscriptionName(name.clone())).cloned(),
-            ),
-            Kind::Queue => self.queue(&name).unzip(),
-        };
-        let owner = topic
-            .as_ref()
-            .map(|topic| topic.owner)
-            .or(subscription.as_ref().map(|found| found.owner));
-        let Some(owner) = owner else {
+        let (topic, subscription) = self.parts(kind, &name);
+        let topic_is = topic.as_ref().map(|topic| (topic.owner, topic.queue));
+        let subscription_is = subscription.as_ref().map(|found| (found.owner, found.queue));
+        let Some((owner, queue)) = topic_is.or(subscription_is) else {
             return Ok(Changed::ABSENT);
         };
-        let queue =
-            topic.as_ref().is_some_and(|topic| topic.queue) || subscription.as_ref().is_some_and(|s| s.queue);
         if queue && kind != Kind::Queue {
             return not_the_whole_queue(actor, format_args!("{kind} {name}"), &name);
         }
@@ -83,15 +68,16 @@ impl Catalog {
                 subscription,
             });
         }
+        let owner = Owner::Api;
         let topic = topic.map(|old| {
             self.store_topic(Topic {
-                owner: Owner::Api,
+                owner,
                 ..(*old).clone()
             })
         });
         let subscription = subscription.map(|old| {
             self.store_subscription(Subscription {
-                owner: Owner::Api,
+                owner,
                 ..(*old).clone()
             })
         });
@@ -100,6 +86,18 @@ impl Catalog {
             topic,
             subscription,
         })
+    }
+
+    /// The topic and subscription that a resource of the kind is made of, as far as they are there.
+    fn parts(&self, kind: Kind, name: &ResourceName) -> (Option<Arc<Topic>>, Option<Arc<Subscription>>) {
+        match kind {
+            Kind::Topic => (self.topics.get(&TopicName(name.clone())).cloned(), None),
+            Kind::Subscription => (
+                None,
+                self.subscriptions.get(&SubscriptionName(name.clone())).cloned(),
+            ),
+            Kind::Queue => self.queue(name).unzip(),
+        }
     }
 
     fn queue(&self, name: &ResourceName) -> Option<(Arc<Topic>, Arc<Subscription>)> {

@@ -47,9 +47,18 @@ impl Batch {
     /// newer version: a replica that skipped it would no longer agree with the others.
     pub fn from_bytes(bytes: Bytes) -> Result<Self, DecodeError> {
         let batch = Self::decode(bytes)?;
-        match batch.commands.iter().position(|command| !command.is_known()) {
+        batch.check_known()?;
+        Ok(batch)
+    }
+
+    /// Checks that this version knows every command, for a batch that was decoded as part of another message.
+    ///
+    /// # Errors
+    /// [`DecodeError::UnknownCommand`], as [`Batch::from_bytes`].
+    pub fn check_known(&self) -> Result<(), DecodeError> {
+        match self.commands.iter().position(|command| !command.is_known()) {
             Some(position) => Err(DecodeError::UnknownCommand { position }),
-            None => Ok(batch),
+            None => Ok(()),
         }
     }
 }

@@ -30,7 +30,8 @@ impl Content {
         let changed = self.cached.len().min(len)..self.cached.len().max(len);
         self.cached.resize(len, 0);
         if !changed.is_empty() {
-            self.dirty.extend(changed.start / SECTOR..=(changed.end - 1) / SECTOR);
+            self.dirty
+                .extend(changed.start / SECTOR..=(changed.end - 1) / SECTOR);
         }
     }
 

@@ -65,7 +65,9 @@ impl Machine {
 
     pub(super) fn crash(&mut self) {
         self.names.crash(&mut self.random);
-        self.files.values_mut().for_each(|content| content.crash(&mut self.random));
+        self.files
+            .values_mut()
+            .for_each(|content| content.crash(&mut self.random));
         let named: BTreeSet<FileId> = self.names.cached.values().copied().collect();
         self.files.retain(|id, _| named.contains(id));
         self.kill();
@@ -97,7 +99,11 @@ impl Machine {
 
     /// The file of a name.
     pub(super) fn find(&self, path: &Path) -> io::Result<FileId> {
-        self.names.cached.get(path).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.names
+            .cached
+            .get(path)
+            .copied()
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     pub(super) fn create(&mut self, path: &Path) -> io::Result<FileId> {
@@ -124,7 +130,10 @@ impl Machine {
         }
         if let Some(capacity) = self.faults.capacity {
             let named: BTreeSet<FileId> = self.names.cached.values().copied().collect();
-            let used: u64 = named.iter().filter_map(|id| Some(self.files.get(id)?.cached.len() as u64)).sum();
+            let used: u64 = named
+                .iter()
+                .filter_map(|id| Some(self.files.get(id)?.cached.len() as u64))
+                .sum();
             let file_len = self.file(id)?.cached.len() as u64;
             let most = (file_len + capacity.saturating_sub(used)).saturating_sub(offset);
             len = len.min(most as usize);
@@ -158,7 +167,8 @@ impl Machine {
 
     pub(super) fn flip_bit(&mut self, path: &Path, offset: u64, bit: u32) -> bool {
         let id = self.find(path);
-        id.and_then(|id| Ok(self.file(id)?.flip_bit(offset as usize, bit))).unwrap_or(false)
+        id.and_then(|id| Ok(self.file(id)?.flip_bit(offset as usize, bit)))
+            .unwrap_or(false)
     }
 
     pub(super) fn lose_file(&mut self, path: &Path) -> bool {
@@ -171,8 +181,16 @@ impl Machine {
     }
 
     pub(super) fn list_files(&self) -> Vec<(PathBuf, u64)> {
-        let len = |id| self.files.get(id).map_or(0, |content| content.cached.len() as u64);
-        self.names.cached.iter().map(|(path, id)| (path.clone(), len(id))).collect()
+        let len = |id| {
+            self.files
+                .get(id)
+                .map_or(0, |content| content.cached.len() as u64)
+        };
+        self.names
+            .cached
+            .iter()
+            .map(|(path, id)| (path.clone(), len(id)))
+            .collect()
     }
 
     pub(super) fn content(&self, path: &Path) -> Option<Vec<u8>> {

@@ -38,7 +38,9 @@ pub struct FaultyDisk {
 impl FaultyDisk {
     /// An empty disk without faults.
     pub fn new(seed: u64) -> FaultyDisk {
-        FaultyDisk { machine: Arc::new(Mutex::new(Machine::new(seed))) }
+        FaultyDisk {
+            machine: Arc::new(Mutex::new(Machine::new(seed))),
+        }
     }
 
     /// The disk as a new process sees it. It fails with every operation after the next `crash` or `kill`.

@@ -67,7 +67,9 @@ impl Names {
     /// Makes the names in a folder durable.
     pub(super) fn sync(&mut self, dir: &Path) {
         let pending = std::mem::take(&mut self.pending);
-        let (synced, rest): (Vec<_>, Vec<_>) = pending.into_iter().partition(|change| change.path().parent() == Some(dir));
+        let (synced, rest): (Vec<_>, Vec<_>) = pending
+            .into_iter()
+            .partition(|change| change.path().parent() == Some(dir));
         synced.iter().for_each(|change| change.apply(&mut self.durable));
         self.pending = rest;
     }

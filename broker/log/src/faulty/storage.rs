@@ -39,8 +39,15 @@ impl Storage for Process {
         if !machine.dirs.contains(dir) {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let paths = machine.names.cached.keys().chain(&machine.dirs).filter(|path| path.parent() == Some(dir));
-        Ok(paths.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect())
+        let paths = machine
+            .names
+            .cached
+            .keys()
+            .chain(&machine.dirs)
+            .filter(|path| path.parent() == Some(dir));
+        Ok(paths
+            .filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
+            .collect())
     }
 
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn StorageFile>> {
@@ -49,7 +56,10 @@ impl Storage for Process {
             OpenMode::Existing => machine.find(path)?,
             OpenMode::Create => machine.create(path)?,
         };
-        Ok(Arc::new(OpenFile { process: self.clone(), id }))
+        Ok(Arc::new(OpenFile {
+            process: self.clone(),
+            id,
+        }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -71,7 +81,11 @@ impl Storage for Process {
         if machine.names.cached.keys().any(|path| path.parent() == Some(dir)) {
             return Err(io::ErrorKind::DirectoryNotEmpty.into());
         }
-        if machine.dirs.remove(dir) { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
+        if machine.dirs.remove(dir) {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::NotFound.into())
+        }
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
@@ -86,7 +100,10 @@ impl Storage for Process {
         }
         machine.create(path)?;
         machine.locks.insert(path.to_owned(), owner.to_owned());
-        Ok(Lock::Taken(Box::new(Guard { process: self.clone(), path: path.to_owned() })))
+        Ok(Lock::Taken(Box::new(Guard {
+            process: self.clone(),
+            path: path.to_owned(),
+        })))
     }
 }
 

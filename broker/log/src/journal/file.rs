@@ -49,7 +49,12 @@ impl FileHeader {
         let mut bytes = [0; HEADER];
         bytes[..8].copy_from_slice(MAGIC);
         bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
-        for (at, value) in [(16, self.sequence), (24, self.len), (32, self.previous_end), (40, self.salt)] {
+        for (at, value) in [
+            (16, self.sequence),
+            (24, self.len),
+            (32, self.previous_end),
+            (40, self.salt),
+        ] {
             bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
         }
         let crc = crc32c::crc32c(&bytes[..60]);
@@ -59,7 +64,11 @@ impl FileHeader {
 
     /// Reads and checks the header of an existing file, `sequence` being what its name says.
     fn read(path: &Path, sequence: u64, file: &dyn StorageFile) -> Result<FileHeader, OpenError> {
-        let damaged = |offset, reason: &str| OpenError::Damaged { file: path.into(), offset, reason: reason.into() };
+        let damaged = |offset, reason: &str| OpenError::Damaged {
+            file: path.into(),
+            offset,
+            reason: reason.into(),
+        };
         let mut bytes = [0; HEADER];
         let read = read_full(file, &mut bytes, 0).map_err(failed("read", path))?;
         if read < HEADER {
@@ -73,15 +82,30 @@ impl FileHeader {
         }
         let version = u32::from_le_bytes(std::array::from_fn(|i| bytes[8 + i]));
         if version > VERSION {
-            return Err(OpenError::Version { file: path.into(), found: version, supported: VERSION });
+            return Err(OpenError::Version {
+                file: path.into(),
+                found: version,
+                supported: VERSION,
+            });
         }
         let field = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
-        let header = FileHeader { sequence: field(16), len: field(24), previous_end: field(32), salt: field(40) };
+        let header = FileHeader {
+            sequence: field(16),
+            len: field(24),
+            previous_end: field(32),
+            salt: field(40),
+        };
         if header.sequence != sequence {
-            return Err(damaged(16, "the header has another sequence than the file's name"));
+            return Err(damaged(
+                16,
+                "the header has another sequence than the file's name",
+            ));
         }
         if file.len().map_err(failed("read the length of", path))? < header.len || header.len > MAX_FILE {
-            return Err(damaged(24, "the file does not have the length that its header says"));
+            return Err(damaged(
+                24,
+                "the file does not have the length that its header says",
+            ));
         }
         Ok(header)
     }
@@ -95,10 +119,21 @@ impl JournalFile {
         sequence: u64,
     ) -> Result<(JournalFile, FileHeader), OpenError> {
         let path = dir.join(name_of(sequence));
-        let file = storage.open(&path, crate::storage::OpenMode::Existing).map_err(failed("open", &path))?;
+        let file = storage
+            .open(&path, crate::storage::OpenMode::Existing)
+            .map_err(failed("open", &path))?;
         let header = FileHeader::read(&path, sequence, &*file)?;
         let binding = Binding::new(header.salt, sequence);
-        Ok((JournalFile { sequence, path, len: header.len, binding, file }, header))
+        Ok((
+            JournalFile {
+                sequence,
+                path,
+                len: header.len,
+                binding,
+                file,
+            },
+            header,
+        ))
     }
 
     /// Begins a file: header and State frame are made durable in the spare, then it gets its name, durably. Returns
@@ -112,7 +147,12 @@ impl JournalFile {
     ) -> Result<(JournalFile, u32), (&'static str, io::Error)> {
         let (sequence, previous_end) = place;
         let salt = fresh_salt(sequence);
-        let header = FileHeader { sequence, len: spare.len, previous_end, salt };
+        let header = FileHeader {
+            sequence,
+            len: spare.len,
+            previous_end,
+            salt,
+        };
         let binding = Binding::new(salt, sequence);
         let mut start = vec![0; FRAMES];
         start[..HEADER].copy_from_slice(&header.encode());
@@ -120,9 +160,22 @@ impl JournalFile {
         write_full(&*spare.file, &start, 0).map_err(|error| ("begin", error))?;
         spare.file.sync_data().map_err(|error| ("sync", error))?;
         let path = dir.join(name_of(sequence));
-        storage.rename(&spare.path, &path).map_err(|error| ("rename a spare to", error))?;
-        storage.sync_dir(dir).map_err(|error| ("sync the folder of", error))?;
-        Ok((JournalFile { sequence, path, len: spare.len, binding, file: spare.file }, start.len() as u32))
+        storage
+            .rename(&spare.path, &path)
+            .map_err(|error| ("rename a spare to", error))?;
+        storage
+            .sync_dir(dir)
+            .map_err(|error| ("sync the folder of", error))?;
+        Ok((
+            JournalFile {
+                sequence,
+                path,
+                len: spare.len,
+                binding,
+                file: spare.file,
+            },
+            start.len() as u32,
+        ))
     }
 }
 
@@ -146,7 +199,11 @@ pub(super) fn sequence_of(name: &str) -> Option<u64> {
 
 /// The error of a failed operation during opening.
 pub(super) fn failed(operation: &'static str, file: &Path) -> impl FnOnce(io::Error) -> OpenError {
-    move |source| OpenError::Io { operation, file: file.to_owned(), source: Arc::new(source) }
+    move |source| OpenError::Io {
+        operation,
+        file: file.to_owned(),
+        source: Arc::new(source),
+    }
 }
 
 /// A number that neither repeats nor can be guessed from outside: the standard library's hash keys are drawn from

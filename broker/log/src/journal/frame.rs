@@ -20,6 +20,7 @@ pub(super) enum Kind {
     Purge,
     State,
     Mark,
+    Next,
     /// Written by a newer version, or never.
     Unknown,
 }
@@ -33,15 +34,24 @@ impl Kind {
             Kind::Purge => 4,
             Kind::State => 5,
             Kind::Mark => 6,
+            Kind::Next => 7,
             Kind::Unknown => 0,
         }
     }
 
     fn of(code: u8) -> Kind {
-        [Kind::Entry, Kind::HardState, Kind::Truncate, Kind::Purge, Kind::State, Kind::Mark]
-            .into_iter()
-            .find(|kind| kind.code() == code)
-            .unwrap_or(Kind::Unknown)
+        [
+            Kind::Entry,
+            Kind::HardState,
+            Kind::Truncate,
+            Kind::Purge,
+            Kind::State,
+            Kind::Mark,
+            Kind::Next,
+        ]
+        .into_iter()
+        .find(|kind| kind.code() == code)
+        .unwrap_or(Kind::Unknown)
     }
 }
 
@@ -81,7 +91,10 @@ pub(super) struct Binding {
 impl Binding {
     pub(super) fn new(salt: u64, sequence: u64) -> Self {
         let seed = crc32c::crc32c_append(crc32c::crc32c(&salt.to_le_bytes()), &sequence.to_le_bytes());
-        Binding { seed, tag: salt as u32 }
+        Binding {
+            seed,
+            tag: salt as u32,
+        }
     }
 }
 
@@ -107,11 +120,18 @@ impl Frame {
     pub(super) fn record(&self, bytes: &[u8]) -> Option<Record> {
         let payload = || Bytes::copy_from_slice(&bytes[self.payload.clone()]);
         Some(match self.kind {
-            Kind::Entry => Record::Entry(EntryFrame { index: self.index, term: self.term, payload: payload() }),
+            Kind::Entry => Record::Entry(EntryFrame {
+                index: self.index,
+                term: self.term,
+                payload: payload(),
+            }),
             Kind::HardState => Record::HardState(payload()),
             Kind::Truncate => Record::Truncate(self.index),
-            Kind::Purge => Record::Purge { index: self.index, marker: payload() },
-            Kind::State | Kind::Mark | Kind::Unknown => return None,
+            Kind::Purge => Record::Purge {
+                index: self.index,
+                marker: payload(),
+            },
+            Kind::State | Kind::Mark | Kind::Next | Kind::Unknown => return None,
         })
     }
 }
@@ -124,12 +144,34 @@ pub(super) fn padded(len: usize) -> usize {
 /// Appends a record's frame.
 pub(super) fn encode(buffer: &mut Vec<u8>, binding: Binding, synced: u32, shard: u32, record: &Record) {
     let (kind, term, index, payload) = record.parts();
-    put(buffer, binding, &Header { kind, shard, synced, term, index }, payload);
+    put(
+        buffer,
+        binding,
+        &Header {
+            kind,
+            shard,
+            synced,
+            term,
+            index,
+        },
+        payload,
+    );
 }
 
-/// Appends a State or Mark frame.
+/// Appends a frame that is of no shard: State, Mark or Next.
 pub(super) fn encode_plain(buffer: &mut Vec<u8>, binding: Binding, synced: u32, kind: Kind, payload: &[u8]) {
-    put(buffer, binding, &Header { kind, shard: 0, synced, term: 0, index: 0 }, payload);
+    put(
+        buffer,
+        binding,
+        &Header {
+            kind,
+            shard: 0,
+            synced,
+            term: 0,
+            index: 0,
+        },
+        payload,
+    );
 }
 
 struct Header {
@@ -177,13 +219,22 @@ pub(super) fn decode(bytes: &[u8], offset: usize, binding: Binding) -> Result<Fr
     }
     let kind = Kind::of(fixed[8]);
     let (shard, synced) = (u32_at(12), u32_at(16));
-    Ok(Frame { kind, shard, synced, term: u64_at(24), index: u64_at(32), payload: start..end })
+    Ok(Frame {
+        kind,
+        shard,
+        synced,
+        term: u64_at(24),
+        index: u64_at(32),
+        payload: start..end,
+    })
 }
 
 /// The frames of this file that can be found at or after `from`, wherever they begin: what is left behind a frame
 /// that is not valid.
 pub(super) fn search(bytes: &[u8], from: usize, binding: Binding) -> impl Iterator<Item = (usize, Frame)> {
-    (padded(from)..bytes.len()).step_by(ALIGN).filter_map(move |at| Some((at, decode(bytes, at, binding).ok()?)))
+    (padded(from)..bytes.len())
+        .step_by(ALIGN)
+        .filter_map(move |at| Some((at, decode(bytes, at, binding).ok()?)))
 }
 
 /// Whether something that calls itself a frame of this file begins at `offset`, valid or not.

@@ -35,7 +35,13 @@ pub(super) enum Place {
 impl ShardIndex {
     /// The shard after recovery: `written` holds its entries from `base` on, each with its term.
     pub(super) fn recovered(state: ShardState, base: u64, written: VecDeque<Location>, terms: Terms) -> Self {
-        ShardIndex { state, base, written, pending: VecDeque::new(), terms }
+        ShardIndex {
+            state,
+            base,
+            written,
+            pending: VecDeque::new(),
+            terms,
+        }
     }
 
     /// Applies a record that was just submitted with `operation`. Returns the written entries it frees, by file.
@@ -49,7 +55,10 @@ impl ShardIndex {
                     self.base = entry.index;
                 }
                 self.terms.append(entry.index, entry.term);
-                self.pending.push_back(Pending { operation, entry: entry.clone() });
+                self.pending.push_back(Pending {
+                    operation,
+                    entry: entry.clone(),
+                });
                 Vec::new()
             }
             Record::HardState(_) => Vec::new(),
@@ -60,7 +69,11 @@ impl ShardIndex {
 
     fn truncate_from(&mut self, index: u64) -> Vec<Freed> {
         self.terms.truncate_from(index);
-        while self.pending.back().is_some_and(|pending| pending.entry.index >= index) {
+        while self
+            .pending
+            .back()
+            .is_some_and(|pending| pending.entry.index >= index)
+        {
             self.pending.pop_back();
         }
         let keep = index.saturating_sub(self.base).min(self.written.len() as u64) as usize;
@@ -68,10 +81,16 @@ impl ShardIndex {
     }
 
     fn purge_through(&mut self, index: u64) -> Vec<Freed> {
-        let drop = (index.saturating_add(1)).saturating_sub(self.base).min(self.written.len() as u64) as usize;
+        let drop = (index.saturating_add(1))
+            .saturating_sub(self.base)
+            .min(self.written.len() as u64) as usize;
         let freed = counted(self.written.drain(..drop));
         self.base += drop as u64;
-        while self.pending.front().is_some_and(|pending| pending.entry.index <= index) {
+        while self
+            .pending
+            .front()
+            .is_some_and(|pending| pending.entry.index <= index)
+        {
             self.pending.pop_front();
             self.base += 1;
         }
@@ -81,7 +100,10 @@ impl ShardIndex {
 
     /// Notes where an entry of `operation` was written. `false` when the view does not need it any more.
     pub(super) fn place(&mut self, operation: u64, index: u64, location: Location) -> bool {
-        let first = self.pending.front().map(|pending| (pending.operation, pending.entry.index));
+        let first = self
+            .pending
+            .front()
+            .map(|pending| (pending.operation, pending.entry.index));
         if first != Some((operation, index)) {
             return false;
         }
@@ -107,7 +129,10 @@ impl ShardIndex {
         let at = usize::try_from(index.checked_sub(self.base)?).ok()?;
         match self.written.get(at) {
             Some(location) => Some(Place::File(index, *location)),
-            None => self.pending.get(at - self.written.len()).map(|pending| Place::Memory(pending.entry.clone())),
+            None => self
+                .pending
+                .get(at - self.written.len())
+                .map(|pending| Place::Memory(pending.entry.clone())),
         }
     }
 
@@ -155,7 +180,11 @@ impl Terms {
 
     /// Forgets runs that end at or before `index`. The run that holds it may stay, longer than the log.
     pub(super) fn purge_through(&mut self, index: u64) {
-        while self.0.get(1).is_some_and(|(first, _)| *first <= index.saturating_add(1)) {
+        while self
+            .0
+            .get(1)
+            .is_some_and(|(first, _)| *first <= index.saturating_add(1))
+        {
             self.0.pop_front();
         }
     }

@@ -48,7 +48,10 @@ pub struct JournalOptions {
 
 impl Default for JournalOptions {
     fn default() -> Self {
-        JournalOptions { file_bytes: 16 << 20, spare_files: 4 }
+        JournalOptions {
+            file_bytes: 16 << 20,
+            spare_files: 4,
+        }
     }
 }
 
@@ -132,9 +135,14 @@ impl Journal {
         // A rename that a killed process did not get to sync must not be undone any more by a later crash.
         storage.sync_dir(dir).map_err(file::failed("sync", dir))?;
         let names = storage.list(dir).map_err(file::failed("list", dir))?;
-        let Recovered { mut files, states, shards } = recovery::recover(&*storage, dir, &names)?;
+        let Recovered {
+            mut files,
+            states,
+            shards,
+        } = recovery::recover(&*storage, dir, &names)?;
         let sizes = (options.file_bytes, options.spare_files);
-        let spares = Spares::open(Arc::clone(&storage), dir, &names, sizes).map_err(file::failed("prepare", dir))?;
+        let spares =
+            Spares::open(Arc::clone(&storage), dir, &names, sizes).map_err(file::failed("prepare", dir))?;
         let spares = Arc::new(spares);
         if files.is_empty() {
             files.push(first_file(&*storage, dir, &spares, &states.encode())?);
@@ -155,8 +163,16 @@ impl Journal {
             unmarked: true,
         };
         let thread = std::thread::Builder::new().name("journal-writer".into());
-        let writer = thread.spawn(move || writer.run()).map_err(file::failed("start the writer of", dir))?;
-        Ok(Journal { inner: Arc::new(Inner { shared, spares, writer: Mutex::new(Some(writer)) }) })
+        let writer = thread
+            .spawn(move || writer.run())
+            .map_err(file::failed("start the writer of", dir))?;
+        Ok(Journal {
+            inner: Arc::new(Inner {
+                shared,
+                spares,
+                writer: Mutex::new(Some(writer)),
+            }),
+        })
     }
 
     /// What the journal holds of a shard: after `open`, what was recovered; later, what was submitted since as well.
@@ -175,36 +191,52 @@ impl Journal {
     ///
     /// Whatever waits is written together. There is no bound on what may wait: the caller bounds what it has in flight.
     pub fn append(&self, shard: u32, entries: Vec<EntryFrame>, done: Done) {
-        self.inner.shared.submit(shard, entries.into_iter().map(Record::Entry).collect(), done);
+        self.inner
+            .shared
+            .submit(shard, entries.into_iter().map(Record::Entry).collect(), done);
     }
 
     /// Replaces the shard's hard state (its Raft vote, opaque here).
     pub fn set_hard_state(&self, shard: u32, state: Bytes, done: Done) {
-        self.inner.shared.submit(shard, vec![Record::HardState(state)], done);
+        self.inner
+            .shared
+            .submit(shard, vec![Record::HardState(state)], done);
     }
 
     /// Removes the entries from `index` on: those that conflict with a new leader's. None there: nothing happens.
     pub fn truncate_from(&self, shard: u32, index: u64, done: Done) {
-        self.inner.shared.submit(shard, vec![Record::Truncate(index)], done);
+        self.inner
+            .shared
+            .submit(shard, vec![Record::Truncate(index)], done);
     }
 
     /// Forgets the entries up to and including `index`, which may lie beyond the last one (after a snapshot was
     /// installed): the next entry is then `index + 1`. `marker` is kept with it. A purge below an earlier one changes
     /// nothing. A file whose entries are all forgotten is recycled.
     pub fn purge_through(&self, shard: u32, index: u64, marker: Bytes, done: Done) {
-        self.inner.shared.submit(shard, vec![Record::Purge { index, marker }], done);
+        self.inner
+            .shared
+            .submit(shard, vec![Record::Purge { index, marker }], done);
     }
 
     /// Reads the entries of a range that are there, in order, without gaps, of about `max_bytes` together but at least
     /// one if there is any. Each is verified.
-    pub fn read(&self, shard: u32, range: Range<u64>, max_bytes: usize) -> Result<Vec<EntryFrame>, JournalError> {
+    pub fn read(
+        &self,
+        shard: u32,
+        range: Range<u64>,
+        max_bytes: usize,
+    ) -> Result<Vec<EntryFrame>, JournalError> {
         reader::read(&self.inner.shared, shard, range, max_bytes)
     }
 
     /// How full the journal is.
     pub fn stats(&self) -> JournalStats {
         let stats = self.inner.shared.view().stats();
-        JournalStats { spare_files: self.inner.spares.ready(), ..stats }
+        JournalStats {
+            spare_files: self.inner.spares.ready(),
+            ..stats
+        }
     }
 
     /// The failure after which nothing is acknowledged any more, if there was one.
@@ -221,7 +253,9 @@ impl Journal {
 impl Inner {
     fn close(&self) {
         self.shared.close();
-        let Some(writer) = self.writer.lock().take() else { return };
+        let Some(writer) = self.writer.lock().take() else {
+            return;
+        };
         if writer.thread().id() == std::thread::current().id() {
             // A callback dropped the last handle: the threads end by themselves after it.
             return self.spares.end();
@@ -242,7 +276,12 @@ impl JournalOptions {
     fn check(&self) -> Result<(), OpenError> {
         let within = |option, value, least, most| match (least..=most).contains(&value) {
             true => Ok(()),
-            false => Err(OpenError::Options { option, value, least, most }),
+            false => Err(OpenError::Options {
+                option,
+                value,
+                least,
+                most,
+            }),
         };
         within("file_bytes", self.file_bytes, 64 << 10, 1 << 30)?;
         within("spare_files", self.spare_files as u64, 1, 64)?;
@@ -257,7 +296,9 @@ fn first_file(
     spares: &Spares,
     states: &[u8],
 ) -> Result<(Arc<JournalFile>, u32), OpenError> {
-    let spare = spares.take(0).map_err(file::failed("prepare a file in", dir))?;
+    let spare = spares
+        .take_first()
+        .map_err(file::failed("prepare a file in", dir))?;
     let (file, offset) = JournalFile::begin(storage, dir, spare, (1, 0), states)
         .map_err(|(operation, error)| file::failed(operation, dir)(error))?;
     Ok((Arc::new(file), offset))

@@ -24,7 +24,10 @@ pub(super) fn read(
             Ok(entries) => return Ok(entries),
             // What was purged or truncated meanwhile may be overwritten: look again what there is. This ends, for it
             // goes on only if something was removed.
-            Err(Failure { at: Some((index, location)), .. }) if !shared.view().is_at(shard, index, location) => {}
+            Err(Failure {
+                at: Some((index, location)),
+                ..
+            }) if !shared.view().is_at(shard, index, location) => {}
             Err(Failure { error, .. }) => return Err(error),
         }
     }
@@ -53,8 +56,15 @@ fn read_places(shard: u32, places: &[(Place, Option<Arc<JournalFile>>)]) -> Resu
             (Place::File(index, location), None) => {
                 let reason = format!("the file of entry {index} of shard {shard} is not in use any more");
                 let file = super::file::name_of(location.sequence).into();
-                let error = JournalError::Damaged { file, offset: location.offset.into(), reason };
-                return Err(Failure { at: Some((*index, *location)), error });
+                let error = JournalError::Damaged {
+                    file,
+                    offset: location.offset.into(),
+                    reason,
+                };
+                return Err(Failure {
+                    at: Some((*index, *location)),
+                    error,
+                });
             }
         }
     }
@@ -86,27 +96,53 @@ fn read_run(
     let start = run[0].offset;
     let mut buffer = BytesMut::zeroed(run.iter().map(|location| location.len as usize).sum());
     let read = read_full(&*file.file, &mut buffer, start.into()).map_err(|source| {
-        let error = JournalError::Read { file: file.path.clone(), source: Arc::new(source) };
-        Failure { at: Some((first, run[0])), error }
+        let error = JournalError::Read {
+            file: file.path.clone(),
+            source: Arc::new(source),
+        };
+        Failure {
+            at: Some((first, run[0])),
+            error,
+        }
     })?;
     buffer.truncate(read);
     let buffer = buffer.freeze();
     for (index, location) in (first..).zip(run) {
-        let entry = verified(shard, index, file, &buffer, (location.offset - start) as usize).map_err(|reason| {
-            let offset = location.offset.into();
-            let error = JournalError::Damaged { file: file.path.clone(), offset, reason };
-            Failure { at: Some((index, *location)), error }
-        })?;
+        let entry =
+            verified(shard, index, file, &buffer, (location.offset - start) as usize).map_err(|reason| {
+                let offset = location.offset.into();
+                let error = JournalError::Damaged {
+                    file: file.path.clone(),
+                    offset,
+                    reason,
+                };
+                Failure {
+                    at: Some((index, *location)),
+                    error,
+                }
+            })?;
         entries.push(entry);
     }
     Ok(())
 }
 
-fn verified(shard: u32, index: u64, file: &JournalFile, bytes: &Bytes, at: usize) -> Result<EntryFrame, String> {
+fn verified(
+    shard: u32,
+    index: u64,
+    file: &JournalFile,
+    bytes: &Bytes,
+    at: usize,
+) -> Result<EntryFrame, String> {
     let frame = frame::decode(bytes, at, file.binding)?;
     if (frame.kind, frame.shard, frame.index) != (Kind::Entry, shard, index) {
-        return Err(format!("entry {index} of shard {shard} should be here, but is not"));
+        return Err(format!(
+            "entry {index} of shard {shard} should be here, but is not"
+        ));
     }
     debug_assert!(frame.payload.start == at + HEADER);
-    Ok(EntryFrame { index, term: frame.term, payload: bytes.slice(frame.payload) })
+    Ok(EntryFrame {
+        index,
+        term: frame.term,
+        payload: bytes.slice(frame.payload),
+    })
 }

@@ -36,7 +36,11 @@ pub(super) fn recover(storage: &dyn Storage, dir: &Path, names: &[String]) -> Re
         files.push((Arc::clone(file), scanned.end as u32));
     }
     let shards = replay.finish(files.first().map(|(file, _)| &**file))?;
-    Ok(Recovered { files, states: replay.states, shards })
+    Ok(Recovered {
+        files,
+        states: replay.states,
+        shards,
+    })
 }
 
 /// Opens the files in use, oldest first. Their sequences must be consecutive.
@@ -51,8 +55,7 @@ fn open_files(
     for (at, &sequence) in sequences.iter().enumerate() {
         let expected = sequences[0] + at as u64;
         if sequence != expected {
-            let reason = format!("the file is missing, but {} is there", name_of(sequence));
-            return Err(OpenError::Damaged { file: dir.join(name_of(expected)), offset: 0, reason });
+            return Err(missing(&dir.join(name_of(sequence)), expected));
         }
         let (file, header) = JournalFile::open(storage, dir, sequence)?;
         files.push((Arc::new(file), header));
@@ -60,12 +63,26 @@ fn open_files(
     Ok(files)
 }
 
+/// The file of a sequence is missing, which `witness` says was there.
+fn missing(witness: &Path, sequence: u64) -> OpenError {
+    let file = witness.with_file_name(name_of(sequence));
+    OpenError::Damaged {
+        file,
+        offset: 0,
+        reason: format!("the file is missing, as {} shows", witness.display()),
+    }
+}
+
 /// Reads a file up to `end`, or all of it.
 fn read_content(file: &JournalFile, end: Option<u64>, content: &mut Vec<u8>) -> Result<(), OpenError> {
     let end = end.unwrap_or(file.len);
     if end > file.len {
         let reason = format!("the next file says that its frames end at {end}, beyond its length");
-        return Err(OpenError::Damaged { file: file.path.clone(), offset: file.len, reason });
+        return Err(OpenError::Damaged {
+            file: file.path.clone(),
+            offset: file.len,
+            reason,
+        });
     }
     content.resize(end as usize, 0);
     let read = read_full(&*file.file, content, 0).map_err(failed("read", &file.path))?;
@@ -84,7 +101,11 @@ struct Scanned {
 
 impl Scanned {
     fn damaged(&self, file: &JournalFile) -> OpenError {
-        OpenError::Damaged { file: file.path.clone(), offset: self.end as u64, reason: self.reason.into() }
+        OpenError::Damaged {
+            file: file.path.clone(),
+            offset: self.end as u64,
+            reason: self.reason.into(),
+        }
     }
 }
 
@@ -134,7 +155,11 @@ struct Log {
 impl Replay {
     fn scan(&mut self, file: &JournalFile, content: &[u8], oldest: bool) -> Result<Scanned, OpenError> {
         let damaged = |offset: usize, reason: String| {
-            Err(OpenError::Damaged { file: file.path.clone(), offset: offset as u64, reason })
+            Err(OpenError::Damaged {
+                file: file.path.clone(),
+                offset: offset as u64,
+                reason,
+            })
         };
         let mut scanned = match frame::decode(content, FRAMES, file.binding) {
             Ok(frame) if frame.kind == Kind::State => {
@@ -144,15 +169,23 @@ impl Replay {
                 if oldest {
                     self.begin(states);
                 } else if states != self.states {
-                    return damaged(FRAMES, "the state at the file's beginning contradicts the files before".into());
+                    return damaged(
+                        FRAMES,
+                        "the state at the file's beginning contradicts the files before".into(),
+                    );
                 }
-                Scanned { end: frame.end(), group: FRAMES, reason: "" }
+                Scanned {
+                    end: frame.end(),
+                    group: FRAMES,
+                    reason: "",
+                }
             }
             Ok(_) => return damaged(FRAMES, "the file does not begin with a state".into()),
             Err(reason) => return damaged(FRAMES, reason.into()),
         };
         loop {
             match frame::decode(content, scanned.end, file.binding) {
+                Ok(frame) if frame.kind == Kind::Next => return Err(missing(&file.path, file.sequence + 1)),
                 Ok(frame) => {
                     if let Err(reason) = self.apply(file, content, scanned.end, &frame) {
                         return damaged(scanned.end, reason);
@@ -172,12 +205,24 @@ impl Replay {
     fn begin(&mut self, states: States) {
         for (shard, state) in &states.0 {
             let base = state.bounds.range().map_or(0, |(_, next)| next);
-            self.logs.insert(*shard, Log { base, ..Log::default() });
+            self.logs.insert(
+                *shard,
+                Log {
+                    base,
+                    ..Log::default()
+                },
+            );
         }
         self.states = states;
     }
 
-    fn apply(&mut self, file: &JournalFile, content: &[u8], offset: usize, frame: &Frame) -> Result<(), String> {
+    fn apply(
+        &mut self,
+        file: &JournalFile,
+        content: &[u8],
+        offset: usize,
+        frame: &Frame,
+    ) -> Result<(), String> {
         // Entries stay in the file: only what else a record carries is needed in memory.
         let record = match frame.kind {
             Kind::Entry => Record::Entry(super::EntryFrame {
@@ -193,10 +238,17 @@ impl Replay {
             },
         };
         self.states.apply(frame.shard, &record).map_err(|expected| {
-            format!("entry {} of shard {} where entry {expected} should be", frame.index, frame.shard)
+            format!(
+                "entry {} of shard {} where entry {expected} should be",
+                frame.index, frame.shard
+            )
         })?;
         let len = (frame.end() - offset) as u32;
-        let location = Location { sequence: file.sequence, offset: offset as u32, len };
+        let location = Location {
+            sequence: file.sequence,
+            offset: offset as u32,
+            len,
+        };
         self.logs.entry(frame.shard).or_default().apply(&record, location);
         Ok(())
     }
@@ -210,8 +262,13 @@ impl Replay {
                 && first < log.base.min(next)
             {
                 let last = log.base.min(next) - 1;
-                let reason = format!("an earlier file with entries {first} to {last} of shard {shard} is missing");
-                return Err(OpenError::Damaged { file: oldest.path.clone(), offset: 0, reason });
+                let reason =
+                    format!("an earlier file with entries {first} to {last} of shard {shard} is missing");
+                return Err(OpenError::Damaged {
+                    file: oldest.path.clone(),
+                    offset: 0,
+                    reason,
+                });
             }
             shards.insert(shard, log.index(state));
         }
@@ -237,7 +294,10 @@ impl Log {
                 self.base = self.base.min(*index);
             }
             Record::Purge { index, .. } => {
-                let drop = index.saturating_add(1).saturating_sub(self.base).min(self.places.len() as u64);
+                let drop = index
+                    .saturating_add(1)
+                    .saturating_sub(self.base)
+                    .min(self.places.len() as u64);
                 self.places.drain(..drop as usize);
                 self.base = self.base.saturating_add(drop);
                 self.terms.purge_through(*index);

@@ -82,7 +82,10 @@ impl Shared {
                 }
             }
         }
-        Shared { state: Mutex::new(view), submitted: Condvar::new() }
+        Shared {
+            state: Mutex::new(view),
+            submitted: Condvar::new(),
+        }
     }
 
     /// Puts records into the view and the queue, or refuses them all through `done`.
@@ -95,9 +98,22 @@ impl Shared {
         view.last_operation += 1;
         let id = view.last_operation;
         let index = view.shards.entry(shard).or_default();
-        let freed: Vec<_> = records.iter().flat_map(|record| index.submit(id, record)).collect();
-        view.freed.extend(freed.into_iter().map(|(sequence, entries)| Freed { operation: id, sequence, entries }));
-        view.queue.push(Operation { id, shard, records, done });
+        let freed: Vec<_> = records
+            .iter()
+            .flat_map(|record| index.submit(id, record))
+            .collect();
+        view.freed
+            .extend(freed.into_iter().map(|(sequence, entries)| Freed {
+                operation: id,
+                sequence,
+                entries,
+            }));
+        view.queue.push(Operation {
+            id,
+            shard,
+            records,
+            done,
+        });
         drop(view);
         self.submitted.notify_one();
     }
@@ -141,7 +157,11 @@ impl View {
         if self.closed {
             return Err(JournalError::Closed);
         }
-        let mut bounds = self.shards.get(&shard).map(|index| index.state.bounds).unwrap_or_default();
+        let mut bounds = self
+            .shards
+            .get(&shard)
+            .map(|index| index.state.bounds)
+            .unwrap_or_default();
         for record in records {
             let (what, bytes) = match record {
                 Record::Entry(entry) => ("an entry", entry.payload.len()),
@@ -150,11 +170,18 @@ impl View {
                 Record::Truncate(_) => continue,
             };
             if bytes > MAX_PAYLOAD {
-                return Err(JournalError::TooLarge { what, shard, bytes, most: MAX_PAYLOAD });
+                return Err(JournalError::TooLarge {
+                    what,
+                    shard,
+                    bytes,
+                    most: MAX_PAYLOAD,
+                });
             }
             if let Record::Entry(entry) = record {
                 let got = entry.index;
-                bounds.append(got).map_err(|expected| JournalError::Gap { shard, expected, got })?;
+                bounds
+                    .append(got)
+                    .map_err(|expected| JournalError::Gap { shard, expected, got })?;
             }
         }
         Ok(())
@@ -162,18 +189,38 @@ impl View {
 
     /// Adds the newest file.
     pub(super) fn add_file(&mut self, file: Arc<JournalFile>, end: u32) {
-        self.files.insert(file.sequence, FileUse { file, entries: 0, end: end.into() });
+        self.files.insert(
+            file.sequence,
+            FileUse {
+                file,
+                entries: 0,
+                end: end.into(),
+            },
+        );
     }
 
     /// Notes a group that is durable: its entries are found in the newest file from now on, which ends at `end`, and
     /// what operations up to `last` have freed is free.
     pub(super) fn committed(&mut self, written: Vec<Written>, end: u64, last: u64) {
-        for Written { operation, shard, index, location } in written {
-            let needed = self.shards.get_mut(&shard).is_some_and(|log| log.place(operation, index, location));
+        for Written {
+            operation,
+            shard,
+            index,
+            location,
+        } in written
+        {
+            let needed = self
+                .shards
+                .get_mut(&shard)
+                .is_some_and(|log| log.place(operation, index, location));
             if !needed {
                 // Removed again by an operation that waits: needed until that is durable.
                 let operation = self.last_operation;
-                self.freed.push_back(Freed { operation, sequence: location.sequence, entries: 1 });
+                self.freed.push_back(Freed {
+                    operation,
+                    sequence: location.sequence,
+                    entries: 1,
+                });
             }
             if let Some(used) = self.files.get_mut(&location.sequence) {
                 used.entries += 1;
@@ -182,10 +229,13 @@ impl View {
         if let Some(mut newest) = self.files.last_entry() {
             newest.get_mut().end = end;
         }
-        while let Some(freed) = self.freed.pop_front_if(|freed| freed.operation <= last) {
+        while let Some(freed) = self.freed.front()
+            && freed.operation <= last
+        {
             if let Some(used) = self.files.get_mut(&freed.sequence) {
                 used.entries -= freed.entries;
             }
+            self.freed.pop_front();
         }
     }
 
@@ -203,7 +253,9 @@ impl View {
 
     /// What the journal holds of a shard.
     pub(super) fn recovered(&self, shard: u32) -> RecoveredShard {
-        let Some(index) = self.shards.get(&shard) else { return RecoveredShard::default() };
+        let Some(index) = self.shards.get(&shard) else {
+            return RecoveredShard::default();
+        };
         RecoveredShard {
             hard_state: index.state.hard_state.clone(),
             purge_marker: index.state.marker.clone(),
@@ -225,15 +277,22 @@ impl View {
         range: Range<u64>,
         max_bytes: usize,
     ) -> Vec<(Place, Option<Arc<JournalFile>>)> {
-        let Some(log) = self.shards.get(&shard) else { return Vec::new() };
-        let Some(first) = log.first() else { return Vec::new() };
+        let Some(log) = self.shards.get(&shard) else {
+            return Vec::new();
+        };
+        let Some(first) = log.first() else {
+            return Vec::new();
+        };
         let mut bytes = 0;
         let mut places = Vec::new();
         for index in range.start.max(first)..range.end {
             let Some(place) = log.find(index) else { break };
             let (len, file) = match &place {
                 Place::Memory(entry) => (entry.payload.len(), None),
-                Place::File(_, at) => (at.len as usize, self.files.get(&at.sequence).map(|used| Arc::clone(&used.file))),
+                Place::File(_, at) => (
+                    at.len as usize,
+                    self.files.get(&at.sequence).map(|used| Arc::clone(&used.file)),
+                ),
             };
             if !places.is_empty() && bytes + len > max_bytes {
                 break;

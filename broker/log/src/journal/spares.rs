@@ -12,6 +12,8 @@ use std::thread::JoinHandle;
 
 const TEMPORARY: &str = "new.tmp";
 const CHUNK: usize = 1 << 20;
+/// A new journal's first file is not longer than this: a broker's first start waits for its zeros.
+const FIRST_FILE: u64 = 4 << 20;
 
 /// The spare files of a journal.
 pub(super) struct Spares {
@@ -55,7 +57,10 @@ fn zero_fill(file: &dyn StorageFile, len: u64, go_on: impl Fn() -> bool) -> io::
     let mut at = 0;
     while at < len {
         if !go_on() {
-            return Err(io::Error::new(io::ErrorKind::Interrupted, "the journal is being closed"));
+            return Err(io::Error::new(
+                io::ErrorKind::Interrupted,
+                "the journal is being closed",
+            ));
         }
         let chunk = zeros.len().min((len - at) as usize);
         write_full(file, &zeros[..chunk], at)?;
@@ -77,7 +82,9 @@ impl Spares {
         for name in names {
             let path = dir.join(name);
             let number = number_of(name);
-            state.next_number = state.next_number.max(number.map_or(0, |number| number.saturating_add(1)));
+            state.next_number = state
+                .next_number
+                .max(number.map_or(0, |number| number.saturating_add(1)));
             let usable = number.is_some()
                 && state.ready.len() < most
                 && storage.open(&path, OpenMode::Existing)?.len()? == file_bytes;
@@ -88,10 +95,22 @@ impl Spares {
             }
         }
         let (state, changed) = (Mutex::new(state), Condvar::new());
-        let inner = Arc::new(Inner { storage, dir: dir.to_owned(), file_bytes, most, state, changed });
+        let inner = Arc::new(Inner {
+            storage,
+            dir: dir.to_owned(),
+            file_bytes,
+            most,
+            state,
+            changed,
+        });
         let worker = Arc::clone(&inner);
-        let thread = std::thread::Builder::new().name("journal-spares".into()).spawn(move || worker.work())?;
-        Ok(Spares { inner, thread: Mutex::new(Some(thread)) })
+        let thread = std::thread::Builder::new()
+            .name("journal-spares".into())
+            .spawn(move || worker.work())?;
+        Ok(Spares {
+            inner,
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     /// Gives a file of at least `least` bytes.
@@ -99,7 +118,9 @@ impl Spares {
         let inner = &*self.inner;
         let mut state = inner.state.lock();
         // One that is being made ready right now is there sooner than one begun now.
-        while state.busy || !state.retired.is_empty() && state.ready.is_empty() && !state.stuck && !state.closed {
+        while state.busy
+            || !state.retired.is_empty() && state.ready.is_empty() && !state.stuck && !state.closed
+        {
             inner.changed.wait(&mut state);
         }
         if least <= inner.file_bytes
@@ -107,15 +128,29 @@ impl Spares {
         {
             drop(state);
             let file = inner.storage.open(&path, OpenMode::Existing)?;
-            return Ok(SpareFile { path, len: inner.file_bytes, file });
+            return Ok(SpareFile {
+                path,
+                len: inner.file_bytes,
+                file,
+            });
         }
         state.busy = true;
         state.wanted = false;
         drop(state);
-        let made = inner.prepare(inner.file_bytes.max(least.next_multiple_of(super::file::FRAMES as u64)), || true);
+        let made = inner.prepare(
+            inner
+                .file_bytes
+                .max(least.next_multiple_of(super::file::FRAMES as u64)),
+            || true,
+        );
         inner.state.lock().busy = false;
         inner.changed.notify_all();
         made
+    }
+
+    /// Makes the first file of a new journal, shorter than others, so that it is there soon.
+    pub(super) fn take_first(&self) -> io::Result<SpareFile> {
+        self.inner.prepare(self.inner.file_bytes.min(FIRST_FILE), || true)
     }
 
     /// Asks for a spare to be made ready if there is none.
@@ -172,7 +207,9 @@ impl Inner {
             drop(state);
             let made = match &job {
                 Job::Recycle(path, len) => self.recycle(path, *len),
-                Job::Prepare => self.prepare(self.file_bytes, || !self.state.lock().closed).map(|file| Some(file.path)),
+                Job::Prepare => self
+                    .prepare(self.file_bytes, || !self.state.lock().closed)
+                    .map(|file| Some(file.path)),
             };
             state = self.state.lock();
             state.busy = false;
@@ -205,7 +242,8 @@ impl Inner {
 
     /// Makes a retired file a spare, or removes it; durably, so that it may be overwritten. Returns the spare.
     fn recycle(&self, path: &Path, len: u64) -> io::Result<Option<PathBuf>> {
-        let spare = (len == self.file_bytes && self.state.lock().ready.len() < self.most).then(|| self.new_path());
+        let spare =
+            (len == self.file_bytes && self.state.lock().ready.len() < self.most).then(|| self.new_path());
         match &spare {
             Some(spare) => self.storage.rename(path, spare)?,
             None => self.storage.remove(path)?,

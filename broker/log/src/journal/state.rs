@@ -36,7 +36,11 @@ impl LogBounds {
         if index >= next {
             return;
         }
-        self.range = if index <= first && self.purged.is_none() { None } else { Some((first, index.max(first))) };
+        self.range = if index <= first && self.purged.is_none() {
+            None
+        } else {
+            Some((first, index.max(first)))
+        };
     }
 
     /// Removes the entries up to and including `index`; `false` when an earlier purge went further.
@@ -103,7 +107,9 @@ impl States {
             let (first, next) = range.unwrap_or_default();
             bytes.put_u32_le(*shard);
             bytes.put_u8(
-                flag(state.hard_state.is_some(), HARD_STATE) | flag(purged.is_some(), PURGED) | flag(range.is_some(), LOG),
+                flag(state.hard_state.is_some(), HARD_STATE)
+                    | flag(purged.is_some(), PURGED)
+                    | flag(range.is_some(), LOG),
             );
             bytes.put_bytes(0, 3);
             bytes.put_u64_le(purged.unwrap_or_default());

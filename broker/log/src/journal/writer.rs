@@ -88,7 +88,7 @@ impl Writer {
     fn add(&mut self, operation: &Operation) -> Result<(), JournalError> {
         for record in &operation.records {
             let len = record.frame_len();
-            if self.offset as usize + self.buffer.len() + len > self.file.len as usize {
+            if self.end() + len > self.room() {
                 self.flush()?;
                 self.roll(len)?;
             } else if self.buffer.len() + len > MAX_GROUP {
@@ -99,14 +99,39 @@ impl Writer {
         Ok(())
     }
 
+    /// Where the buffer will end in the file.
+    fn end(&self) -> usize {
+        self.offset as usize + self.buffer.len()
+    }
+
+    /// How far the frames of shards may go: behind them is room for a Next frame.
+    fn room(&self) -> usize {
+        self.file.len as usize - HEADER
+    }
+
     fn encode(&mut self, operation: &Operation, record: &Record, len: usize) {
         if let Record::Entry(entry) = record {
-            let offset = self.offset + self.buffer.len() as u32;
-            let location = Location { sequence: self.file.sequence, offset, len: len as u32 };
+            let offset = self.end() as u32;
+            let location = Location {
+                sequence: self.file.sequence,
+                offset,
+                len: len as u32,
+            };
             let (operation, shard) = (operation.id, operation.shard);
-            self.group.written.push(Written { operation, shard, index: entry.index, location });
+            self.group.written.push(Written {
+                operation,
+                shard,
+                index: entry.index,
+                location,
+            });
         }
-        frame::encode(&mut self.buffer, self.file.binding, self.offset, operation.shard, record);
+        frame::encode(
+            &mut self.buffer,
+            self.file.binding,
+            self.offset,
+            operation.shard,
+            record,
+        );
         self.group.frames += 1;
         // Entries were checked to follow when they were submitted.
         let _ = self.states.apply(operation.shard, record);
@@ -117,18 +142,21 @@ impl Writer {
         if !self.buffer.is_empty() {
             let begun = Instant::now();
             self.write_buffer()?;
-            self.observer.committed(begun.elapsed(), self.group.frames, self.buffer.len());
+            self.observer
+                .committed(begun.elapsed(), self.group.frames, self.buffer.len());
             self.offset += self.buffer.len() as u32;
             self.buffer.clear();
             self.buffer.shrink_to(KEEP_BUFFER);
             self.unmarked = true;
         }
         let group = std::mem::take(&mut self.group);
-        self.shared.view().committed(group.written, self.offset.into(), group.last_operation);
+        self.shared
+            .view()
+            .committed(group.written, self.offset.into(), group.last_operation);
+        self.recycle();
         for done in group.dones {
             done(Ok(()));
         }
-        self.recycle();
         if u64::from(self.offset) > self.file.len / 2 {
             self.spares.want();
         }
@@ -144,16 +172,30 @@ impl Writer {
     /// Begins the next file, with room for a frame of `len` bytes. The buffer must be empty.
     fn roll(&mut self, len: usize) -> Result<(), JournalError> {
         let states = self.states.encode();
-        let least = FRAMES + frame::padded(HEADER + states.len()) + len;
-        let spare = self.spares.take(least as u64).map_err(failed("prepare a file in", &self.dir))?;
+        let least = FRAMES + frame::padded(HEADER + states.len()) + len + HEADER;
+        let spare = self
+            .spares
+            .take(least as u64)
+            .map_err(failed("prepare a file in", &self.dir))?;
         let place = (self.file.sequence + 1, self.offset.into());
         let path = spare.path.clone();
         let (file, offset) = JournalFile::begin(&*self.storage, &self.dir, spare, place, &states)
             .map_err(|(operation, error)| failed(operation, &path)(error))?;
+        self.point_to_next();
         self.file = Arc::new(file);
         self.offset = offset;
         self.shared.view().add_file(Arc::clone(&self.file), offset);
         Ok(())
+    }
+
+    /// Notes at the end of the file that the next one was begun, so that its loss would be noticed. Not synced: the
+    /// kernel writes it in its own time, and nothing waits for it.
+    fn point_to_next(&mut self) {
+        frame::encode_plain(&mut self.buffer, self.file.binding, self.offset, Kind::Next, &[]);
+        if let Err(error) = write_full(&*self.file.file, &self.buffer, self.offset.into()) {
+            tracing::warn!(file = %self.file.path.display(), %error, "could not note the beginning of the next file");
+        }
+        self.buffer.clear();
     }
 
     fn recycle(&self) {
@@ -165,7 +207,7 @@ impl Writer {
 
     /// At an orderly end: a frame that vouches for everything before it. Its loss costs nothing but that.
     fn mark(&mut self) {
-        if !self.unmarked || self.offset as usize + HEADER > self.file.len as usize {
+        if !self.unmarked || self.end() + HEADER > self.room() {
             return;
         }
         frame::encode_plain(&mut self.buffer, self.file.binding, self.offset, Kind::Mark, &[]);
@@ -188,7 +230,11 @@ fn failed(operation: &'static str, file: &Path) -> impl FnOnce(io::Error) -> Jou
         if source.kind() == io::ErrorKind::StorageFull || source.kind() == io::ErrorKind::QuotaExceeded {
             JournalError::Full { file, source }
         } else {
-            JournalError::Failed { operation, file, source }
+            JournalError::Failed {
+                operation,
+                file,
+                source,
+            }
         }
     }
 }

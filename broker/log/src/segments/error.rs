@@ -62,11 +62,19 @@ pub enum SegmentError {
 impl SegmentError {
     /// The error of a failed operation.
     pub(super) fn io(operation: &'static str, file: &Path) -> impl FnOnce(io::Error) -> SegmentError {
-        move |source| SegmentError::Io { operation, file: file.to_owned(), source: Arc::new(source) }
+        move |source| SegmentError::Io {
+            operation,
+            file: file.to_owned(),
+            source: Arc::new(source),
+        }
     }
 
     pub(super) fn damaged(file: &Path, offset: u64, reason: impl Into<String>) -> SegmentError {
-        SegmentError::Damaged { file: file.to_owned(), offset, reason: reason.into() }
+        SegmentError::Damaged {
+            file: file.to_owned(),
+            offset,
+            reason: reason.into(),
+        }
     }
 }
 
@@ -74,9 +82,27 @@ impl SegmentError {
 impl From<CheckpointError> for SegmentError {
     fn from(error: CheckpointError) -> Self {
         match error {
-            CheckpointError::Io { operation, file, source } => SegmentError::Io { operation, file, source },
-            CheckpointError::Damaged { file, offset, reason } => SegmentError::Damaged { file, offset, reason },
-            CheckpointError::Version { file, found, supported } => SegmentError::Version { file, found, supported },
+            CheckpointError::Io {
+                operation,
+                file,
+                source,
+            } => SegmentError::Io {
+                operation,
+                file,
+                source,
+            },
+            CheckpointError::Damaged { file, offset, reason } => {
+                SegmentError::Damaged { file, offset, reason }
+            }
+            CheckpointError::Version {
+                file,
+                found,
+                supported,
+            } => SegmentError::Version {
+                file,
+                found,
+                supported,
+            },
         }
     }
 }

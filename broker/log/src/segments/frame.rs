@@ -69,8 +69,20 @@ pub(super) fn encode(buffer: &mut Vec<u8>, batch: &StoredBatch) -> FrameHeader {
     fixed[..4].copy_from_slice(&crc.to_le_bytes());
     buffer.extend_from_slice(&fixed);
     buffer.extend_from_slice(&batch.bytes);
-    let StoredBatch { base_offset, count, max_timestamp, .. } = *batch;
-    FrameHeader { crc, len, base_offset, count, batch_crc, max_timestamp }
+    let StoredBatch {
+        base_offset,
+        count,
+        max_timestamp,
+        ..
+    } = *batch;
+    FrameHeader {
+        crc,
+        len,
+        base_offset,
+        count,
+        batch_crc,
+        max_timestamp,
+    }
 }
 
 /// Walks over the frames of a segment, reading it in chunks, or only the headers when batches are larger than a chunk.
@@ -95,7 +107,16 @@ impl<'a> Walk<'a> {
         (position, end): (u64, u64),
         chunk_size: usize,
     ) -> Walk<'a> {
-        Walk { path, file, position, end, chunk_size, chunk: Bytes::new(), chunk_start: position, least_offset: 0 }
+        Walk {
+            path,
+            file,
+            position,
+            end,
+            chunk_size,
+            chunk: Bytes::new(),
+            chunk_start: position,
+            least_offset: 0,
+        }
     }
 
     /// Where the next frame begins.
@@ -109,7 +130,9 @@ impl<'a> Walk<'a> {
             return Ok(None);
         }
         let bytes = self.bytes(HEADER)?;
-        let header: &[u8; HEADER] = bytes[..].try_into().map_err(|_| self.damaged("a batch's header is cut off"))?;
+        let header: &[u8; HEADER] = bytes[..]
+            .try_into()
+            .map_err(|_| self.damaged("a batch's header is cut off"))?;
         let header = FrameHeader::decode(header).map_err(|reason| self.damaged(reason))?;
         if header.base_offset < self.least_offset {
             return Err(self.damaged("a batch's offset is not above those before it"));
@@ -133,8 +156,18 @@ impl<'a> Walk<'a> {
             return Err(self.damaged("the checksum of a batch does not match"));
         }
         self.skip(header);
-        let FrameHeader { base_offset, count, max_timestamp, .. } = *header;
-        Ok(StoredBatch { base_offset, count, max_timestamp, bytes })
+        let FrameHeader {
+            base_offset,
+            count,
+            max_timestamp,
+            ..
+        } = *header;
+        Ok(StoredBatch {
+            base_offset,
+            count,
+            max_timestamp,
+            bytes,
+        })
     }
 
     /// The next `len` bytes, which must be there.
@@ -146,7 +179,8 @@ impl<'a> Walk<'a> {
         let left = self.end - self.position;
         let size = left.min(self.chunk_size.max(len) as u64) as usize;
         let mut chunk = BytesMut::zeroed(size);
-        let read = read_full(self.file, &mut chunk, self.position).map_err(SegmentError::io("read", self.path))?;
+        let read =
+            read_full(self.file, &mut chunk, self.position).map_err(SegmentError::io("read", self.path))?;
         chunk.truncate(read);
         (self.chunk, self.chunk_start) = (chunk.freeze(), self.position);
         if self.chunk.len() < len {

@@ -33,15 +33,27 @@ pub(super) struct Index {
 impl Index {
     /// An empty index with an entry about every `interval` bytes.
     pub(super) fn new(interval: u64) -> Index {
-        Index { entries: Vec::new(), interval, stored: 0 }
+        Index {
+            entries: Vec::new(),
+            interval,
+            stored: 0,
+        }
     }
 
     /// Notes a frame that was appended, or walked over; `max_before` is the latest timestamp before it.
     pub(super) fn note(&mut self, header: &FrameHeader, position: u64, max_before: i64) {
-        let due = self.entries.last().is_none_or(|last| position >= last.position + self.interval);
+        let due = self
+            .entries
+            .last()
+            .is_none_or(|last| position >= last.position + self.interval);
         if due {
             let FrameHeader { base_offset, crc, .. } = *header;
-            self.entries.push(IndexEntry { base_offset, position, max_before, header_crc: crc });
+            self.entries.push(IndexEntry {
+                base_offset,
+                position,
+                max_before,
+                header_crc: crc,
+            });
         }
     }
 
@@ -64,7 +76,13 @@ impl Index {
 
     /// Reads what the file at `path` has for the first `len` bytes of the segment: nothing if it is missing or
     /// not an index of this segment, and up to the first entry that is not valid.
-    pub(super) fn load(storage: &dyn Storage, path: &Path, base_offset: u64, len: u64, interval: u64) -> Index {
+    pub(super) fn load(
+        storage: &dyn Storage,
+        path: &Path,
+        base_offset: u64,
+        len: u64,
+        interval: u64,
+    ) -> Index {
         let mut index = Index::new(interval);
         match read_all(storage, path) {
             Ok(bytes) if bytes.get(..HEADER) == Some(&header(base_offset)[..]) => {
@@ -73,7 +91,9 @@ impl Index {
             }
             Ok(_) => tracing::warn!(file = %path.display(), "not the index of its segment; it is built anew"),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => tracing::warn!(file = %path.display(), %error, "cannot read an index; it is built anew"),
+            Err(error) => {
+                tracing::warn!(file = %path.display(), %error, "cannot read an index; it is built anew")
+            }
         }
         index.stored = index.entries.len();
         index

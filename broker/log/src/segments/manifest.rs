@@ -61,11 +61,13 @@ impl SegmentManifest {
                 max_timestamp: bytes.get_i64_le(),
             };
             bytes.advance(8);
-            let follows = segments.last().is_none_or(|last| last.end_offset <= segment.base_offset);
+            let follows = segments
+                .last()
+                .is_none_or(|last| last.end_offset <= segment.base_offset);
             if segment.base_offset >= segment.end_offset || !follows {
                 return Err(bad("its segments are not ascending"));
             }
-            if segment.len < super::segment::HEADER as u64 {
+            if segment.len < super::opening::HEADER as u64 {
                 return Err(bad("a segment is shorter than its header"));
             }
             segments.push(segment);

@@ -1,13 +1,16 @@
 //! The files of one partition: segments, each with a sparse index. Format: `docs/formats/segments.md`. Read in this
-//! order: `manifest` (what is durable), `frame` (one batch), `index`, `segment` (one file), and [`PartitionFiles`] here.
+//! order: `manifest` (what is durable), `frame` (one batch), `index`, `segment` (one file; `opening` readies it), `folder`,
+//! and [`PartitionFiles`].
 //!
 //! What is appended is not durable before [`PartitionFiles::sync`], and is cut by the next `open` unless the manifest
 //! that `sync` gave was kept: the journal has it still.
 
 mod error;
+mod folder;
 mod frame;
 mod index;
 mod manifest;
+mod opening;
 mod partition;
 mod segment;
 
@@ -31,7 +34,11 @@ pub struct SegmentOptions {
 
 impl Default for SegmentOptions {
     fn default() -> Self {
-        SegmentOptions { segment_bytes: 64 << 20, index_interval: 64 << 10, retire_bytes: 1 << 20 }
+        SegmentOptions {
+            segment_bytes: 64 << 20,
+            index_interval: 64 << 10,
+            retire_bytes: 1 << 20,
+        }
     }
 }
 

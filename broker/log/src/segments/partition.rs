@@ -1,19 +1,19 @@
 //! All segments of a partition.
 
 use super::error::SegmentError;
+use super::folder::{cut, list, needed, read_trim, remove, write_trim};
 use super::frame::{HEADER, MAX_BATCH};
 use super::manifest::{SegmentInfo, SegmentManifest};
-use super::segment::{self, Segment};
+use super::opening;
+use super::segment::Segment;
 use super::{SegmentOptions, StoredBatch};
-use crate::checkpoint::{read_checkpoint, write_checkpoint};
-use crate::storage::{OpenMode, Storage};
+use crate::storage::Storage;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const TRIM: &str = "trim";
 /// Segments that do not grow any more are kept open, so many of them.
 const OPEN_FILES: usize = 4;
 /// What is appended is written in pieces of about this size.
@@ -52,14 +52,16 @@ impl PartitionFiles {
         manifest: Option<&SegmentManifest>,
     ) -> Result<Self, SegmentError> {
         let manifest = manifest.cloned().unwrap_or_default();
-        let names = match storage.list(dir) {
-            Ok(names) => names,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(SegmentError::io("list", dir)(error)),
-        };
+        let names = list(&*storage, dir)?;
         let trimmed = read_trim(&*storage, dir, &names)?;
-        let mut state = State { end_offset: manifest.end_offset(), ..State::default() };
-        let (kept, gone): (Vec<_>, Vec<_>) = manifest.segments.iter().partition(|info| info.end_offset > trimmed);
+        let mut state = State {
+            end_offset: manifest.end_offset(),
+            ..State::default()
+        };
+        let (kept, gone): (Vec<_>, Vec<_>) = manifest
+            .segments
+            .iter()
+            .partition(|info| info.end_offset > trimmed);
         for name in names.iter().filter(|name| !needed(name, &kept)) {
             let path = dir.join(name);
             storage.remove(&path).map_err(SegmentError::io("remove", &path))?;
@@ -71,7 +73,13 @@ impl PartitionFiles {
             let segment = Segment::existing(&storage, dir, options.index_interval, info);
             state.segments.push_back(Arc::new(segment));
         }
-        Ok(PartitionFiles { storage, dir: dir.to_owned(), options, changing: Mutex::new(()), state: Mutex::new(state) })
+        Ok(PartitionFiles {
+            storage,
+            dir: dir.to_owned(),
+            options,
+            changing: Mutex::new(()),
+            state: Mutex::new(state),
+        })
     }
 
     /// Appends batches, in ascending order, each at or after the end of the one before; gaps are allowed. They can be
@@ -101,20 +109,32 @@ impl PartitionFiles {
             if let Some(error) = &state.failed {
                 return Err(error.clone());
             }
-            let segments: Vec<_> = state.segments.iter().map(|segment| (Arc::clone(segment), segment.info())).collect();
+            let segments: Vec<_> = state
+                .segments
+                .iter()
+                .map(|segment| (Arc::clone(segment), segment.info()))
+                .collect();
             (segments, std::mem::take(&mut state.names_changed))
         };
         let names = || match names_changed {
-            true => self.storage.sync_dir(&self.dir).map_err(SegmentError::io("sync", &self.dir)),
+            true => self
+                .storage
+                .sync_dir(&self.dir)
+                .map_err(SegmentError::io("sync", &self.dir)),
             false => Ok(()),
         };
-        let synced = segments.iter().try_for_each(|(segment, info)| segment.sync(info)).and_then(|()| names());
+        let synced = segments
+            .iter()
+            .try_for_each(|(segment, info)| segment.sync(info))
+            .and_then(|()| names());
         if let Err(error) = synced {
             self.state.lock().failed = Some(error.clone());
             return Err(error);
         }
         let info = segments.into_iter().map(|(_, info)| info);
-        Ok(SegmentManifest { segments: info.filter(|info| info.end_offset > info.base_offset).collect() })
+        Ok(SegmentManifest {
+            segments: info.filter(|info| info.end_offset > info.base_offset).collect(),
+        })
     }
 
     /// Reads batches from the first that contains or follows `from_offset`, of about `max_bytes` together but at least
@@ -125,10 +145,14 @@ impl PartitionFiles {
             let mut budget = max_bytes;
             let mut next = from_offset;
             while let Some(segment) = self.segment_for(next) {
-                if !segment.read(from_offset, &mut budget, &mut batches)? || budget == 0 && !batches.is_empty() {
+                if !segment.read(from_offset, &mut budget, &mut batches)?
+                    || budget == 0 && !batches.is_empty()
+                {
                     break;
                 }
-                let Some(after) = self.base_after(segment.base_offset) else { break };
+                let Some(after) = self.base_after(segment.base_offset) else {
+                    break;
+                };
                 next = after;
             }
             Ok(batches)
@@ -140,7 +164,10 @@ impl PartitionFiles {
     pub fn find_time(&self, timestamp: i64) -> Result<Option<u64>, SegmentError> {
         self.unless_trimmed(|| {
             let segments: Vec<_> = self.state.lock().segments.iter().cloned().collect();
-            match segments.iter().find(|segment| segment.info().max_timestamp >= timestamp) {
+            match segments
+                .iter()
+                .find(|segment| segment.info().max_timestamp >= timestamp)
+            {
                 Some(segment) => segment.find_time(timestamp),
                 None => Ok(None),
             }
@@ -154,12 +181,21 @@ impl PartitionFiles {
 
     /// The base offset of the first batch that is still in a segment; `None` when there is none.
     pub fn first_offset(&self) -> Option<u64> {
-        self.state.lock().segments.front().map(|segment| segment.base_offset)
+        self.state
+            .lock()
+            .segments
+            .front()
+            .map(|segment| segment.base_offset)
     }
 
     /// How many bytes the segments have together.
     pub fn bytes(&self) -> u64 {
-        self.state.lock().segments.iter().map(|segment| segment.info().len).sum()
+        self.state
+            .lock()
+            .segments
+            .iter()
+            .map(|segment| segment.info().len)
+            .sum()
     }
 
     /// Deletes the segments that hold nothing at or above `start_offset`. An older manifest may still name them.
@@ -167,7 +203,8 @@ impl PartitionFiles {
         let _changing = self.changing.lock();
         let segments: Vec<_> = self.state.lock().segments.iter().cloned().collect();
         let deletable = |at: usize, info: SegmentInfo| {
-            info.end_offset <= start_offset && (at + 1 < segments.len() || info.len >= self.options.retire_bytes)
+            info.end_offset <= start_offset
+                && (at + 1 < segments.len() || info.len >= self.options.retire_bytes)
         };
         let mut end = None;
         let mut count = 0;
@@ -180,13 +217,16 @@ impl PartitionFiles {
         }
         let Some(end) = end else { return Ok(()) };
         // Durable before anything is missing: until the next checkpoint the old manifest names these segments.
-        write_checkpoint(&*self.storage, &self.dir.join(TRIM), &end.to_le_bytes())?;
+        write_trim(&*self.storage, &self.dir, end)?;
         for segment in &segments[..count] {
             let mut state = self.state.lock();
             state.segments.pop_front();
             state.names_changed = true;
             drop(state);
-            for name in [segment::name_of(segment.base_offset), segment::index_name_of(segment.base_offset)] {
+            for name in [
+                opening::name_of(segment.base_offset),
+                opening::index_name_of(segment.base_offset),
+            ] {
                 remove(&*self.storage, &self.dir.join(name))?;
             }
         }
@@ -203,9 +243,13 @@ impl PartitionFiles {
         for name in names {
             remove(&*self.storage, &self.dir.join(name))?;
         }
-        self.storage.remove_dir(&self.dir).map_err(SegmentError::io("remove", &self.dir))?;
+        self.storage
+            .remove_dir(&self.dir)
+            .map_err(SegmentError::io("remove", &self.dir))?;
         let parent = self.dir.parent().unwrap_or(Path::new("."));
-        self.storage.sync_dir(parent).map_err(SegmentError::io("sync", parent))
+        self.storage
+            .sync_dir(parent)
+            .map_err(SegmentError::io("sync", parent))
     }
 
     fn check(&self, batches: &[StoredBatch]) -> Result<(), SegmentError> {
@@ -220,12 +264,19 @@ impl PartitionFiles {
             } else if batch.count == 0 || batch.base_offset.checked_add(batch.count.into()).is_none() {
                 format!("its count is {}", batch.count)
             } else if batch.bytes.is_empty() || batch.bytes.len() > MAX_BATCH {
-                format!("it has {} bytes, but 1 to {MAX_BATCH} are allowed", batch.bytes.len())
+                format!(
+                    "it has {} bytes, but 1 to {MAX_BATCH} are allowed",
+                    batch.bytes.len()
+                )
             } else {
                 end = batch.end_offset();
                 continue;
             };
-            return Err(SegmentError::Invalid { dir: self.dir.clone(), base_offset: batch.base_offset, reason });
+            return Err(SegmentError::Invalid {
+                dir: self.dir.clone(),
+                base_offset: batch.base_offset,
+                reason,
+            });
         }
         Ok(())
     }
@@ -238,7 +289,9 @@ impl PartitionFiles {
         {
             return Ok(Arc::clone(last));
         }
-        self.storage.create_dir_all(&self.dir).map_err(SegmentError::io("create", &self.dir))?;
+        self.storage
+            .create_dir_all(&self.dir)
+            .map_err(SegmentError::io("create", &self.dir))?;
         let new = Segment::create(&self.storage, &self.dir, self.options.index_interval, base_offset)?;
         let new = Arc::new(new);
         let mut state = self.state.lock();
@@ -250,15 +303,26 @@ impl PartitionFiles {
     /// The last segment that begins at or below an offset, or else the first.
     fn segment_for(&self, offset: u64) -> Option<Arc<Segment>> {
         let mut state = self.state.lock();
-        let after = state.segments.partition_point(|segment| segment.base_offset <= offset);
+        let after = state
+            .segments
+            .partition_point(|segment| segment.base_offset <= offset);
         let segment = state.segments.get(after.saturating_sub(1)).cloned()?;
-        let grows = state.segments.back().is_some_and(|last| last.base_offset == segment.base_offset);
+        let grows = state
+            .segments
+            .back()
+            .is_some_and(|last| last.base_offset == segment.base_offset);
         if !grows && state.recent.front() != Some(&segment.base_offset) {
-            state.recent.retain(|base_offset| *base_offset != segment.base_offset);
+            state
+                .recent
+                .retain(|base_offset| *base_offset != segment.base_offset);
             state.recent.push_front(segment.base_offset);
             while state.recent.len() > OPEN_FILES {
                 let oldest = state.recent.pop_back();
-                if let Some(oldest) = state.segments.iter().find(|segment| Some(segment.base_offset) == oldest) {
+                if let Some(oldest) = state
+                    .segments
+                    .iter()
+                    .find(|segment| Some(segment.base_offset) == oldest)
+                {
                     oldest.close_file();
                 }
             }
@@ -268,7 +332,9 @@ impl PartitionFiles {
 
     fn base_after(&self, base_offset: u64) -> Option<u64> {
         let state = self.state.lock();
-        let after = state.segments.partition_point(|segment| segment.base_offset <= base_offset);
+        let after = state
+            .segments
+            .partition_point(|segment| segment.base_offset <= base_offset);
         state.segments.get(after).map(|segment| segment.base_offset)
     }
 
@@ -295,49 +361,4 @@ fn piece(batches: &[StoredBatch], room: u64) -> usize {
         }
     }
     batches.len()
-}
-
-/// Whether a file belongs to what is kept.
-fn needed(name: &str, kept: &[&SegmentInfo]) -> bool {
-    let base_offset = segment::base_offset_of(name);
-    name == TRIM && !kept.is_empty() || kept.iter().any(|info| Some(info.base_offset) == base_offset)
-}
-
-fn read_trim(storage: &dyn Storage, dir: &Path, names: &[String]) -> Result<u64, SegmentError> {
-    if !names.iter().any(|name| name == TRIM) {
-        return Ok(0);
-    }
-    let path = dir.join(TRIM);
-    let Some(bytes) = read_checkpoint(storage, &path)? else { return Ok(0) };
-    match bytes[..].try_into() {
-        Ok(offset) => Ok(u64::from_le_bytes(offset)),
-        Err(_) => Err(SegmentError::damaged(&path, 24, "it does not hold an offset")),
-    }
-}
-
-/// Cuts a segment to what the manifest vouches for.
-fn cut(storage: &dyn Storage, dir: &Path, info: &SegmentInfo) -> Result<(), SegmentError> {
-    let path = dir.join(segment::name_of(info.base_offset));
-    let file = match storage.open(&path, OpenMode::Existing) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(SegmentError::Missing { file: path }),
-        Err(error) => return Err(SegmentError::io("open", &path)(error)),
-    };
-    let len = file.len().map_err(SegmentError::io("read the length of", &path))?;
-    if len < info.len {
-        let reason = format!("the file ends here, but {} bytes had been made durable", info.len);
-        return Err(SegmentError::damaged(&path, len, reason));
-    }
-    if len > info.len {
-        file.set_len(info.len).map_err(SegmentError::io("cut", &path))?;
-    }
-    Ok(())
-}
-
-/// Removes a file that may be missing already.
-fn remove(storage: &dyn Storage, path: &Path) -> Result<(), SegmentError> {
-    match storage.remove(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(SegmentError::io("remove", path)(error)),
-        _ => Ok(()),
-    }
 }

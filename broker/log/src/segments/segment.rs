@@ -1,22 +1,19 @@
 //! One segment file with its index.
 
+use super::StoredBatch;
 use super::error::SegmentError;
 use super::frame::{self, FrameHeader, Walk};
 use super::index::{Index, IndexEntry};
 use super::manifest::SegmentInfo;
-use super::StoredBatch;
-use crate::storage::{OpenMode, Storage, StorageFile, read_full, write_full};
+use super::opening::{self, HEADER, WALK_CHUNK, index_name_of, name_of};
+use crate::storage::{OpenMode, Storage, StorageFile, write_full};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const MAGIC: &[u8; 8] = b"PRSEGMNT";
-const VERSION: u32 = 1;
-/// Where the frames begin.
-pub(super) const HEADER: usize = 64;
-const WALK_CHUNK: usize = 64 << 10;
+/// Reads are made in chunks of at most this size, unless a batch is larger.
 const LARGEST_CHUNK: usize = 1 << 20;
 /// Ends of so many reads are remembered, so that a reader goes on where it stopped.
 const READ_ENDS: usize = 8;
@@ -44,40 +41,30 @@ struct State {
     read_ends: VecDeque<(u64, u64)>,
 }
 
-/// The name of a segment.
-pub(super) fn name_of(base_offset: u64) -> String {
-    format!("{base_offset:020}.segment")
-}
-
-/// The name of a segment's index.
-pub(super) fn index_name_of(base_offset: u64) -> String {
-    format!("{base_offset:020}.index")
-}
-
-/// The base offset that the name of a segment or index stands for.
-pub(super) fn base_offset_of(name: &str) -> Option<u64> {
-    name.strip_suffix(".segment").or_else(|| name.strip_suffix(".index"))?.parse().ok()
-}
-
-fn header(base_offset: u64) -> [u8; HEADER] {
-    let mut bytes = [0; HEADER];
-    bytes[..8].copy_from_slice(MAGIC);
-    bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
-    bytes[16..24].copy_from_slice(&base_offset.to_le_bytes());
-    let crc = crc32c::crc32c(&bytes[..60]);
-    bytes[60..].copy_from_slice(&crc.to_le_bytes());
-    bytes
-}
-
 impl Segment {
     fn new(storage: &Arc<dyn Storage>, dir: &Path, interval: u64, base_offset: u64, state: State) -> Segment {
-        let (path, index_path) = (dir.join(name_of(base_offset)), dir.join(index_name_of(base_offset)));
+        let (path, index_path) = (
+            dir.join(name_of(base_offset)),
+            dir.join(index_name_of(base_offset)),
+        );
         let (storage, state) = (Arc::clone(storage), Mutex::new(state));
-        Segment { base_offset, storage, path, index_path, interval, state }
+        Segment {
+            base_offset,
+            storage,
+            path,
+            index_path,
+            interval,
+            state,
+        }
     }
 
     /// A segment that is there, of which `info` is durable. Neither file is opened yet.
-    pub(super) fn existing(storage: &Arc<dyn Storage>, dir: &Path, interval: u64, info: &SegmentInfo) -> Segment {
+    pub(super) fn existing(
+        storage: &Arc<dyn Storage>,
+        dir: &Path,
+        interval: u64,
+        info: &SegmentInfo,
+    ) -> Segment {
         let state = State {
             len: info.len,
             end_offset: info.end_offset,
@@ -98,8 +85,10 @@ impl Segment {
         base_offset: u64,
     ) -> Result<Segment, SegmentError> {
         let path = dir.join(name_of(base_offset));
-        let file = storage.open(&path, OpenMode::Create).map_err(SegmentError::io("create", &path))?;
-        write_full(&*file, &header(base_offset), 0).map_err(SegmentError::io("write", &path))?;
+        let file = storage
+            .open(&path, OpenMode::Create)
+            .map_err(SegmentError::io("create", &path))?;
+        write_full(&*file, &opening::header(base_offset), 0).map_err(SegmentError::io("write", &path))?;
         let state = State {
             len: HEADER as u64,
             end_offset: base_offset,
@@ -114,13 +103,7 @@ impl Segment {
 
     /// What it holds now.
     pub(super) fn info(&self) -> SegmentInfo {
-        let state = self.state.lock();
-        SegmentInfo {
-            base_offset: self.base_offset,
-            len: state.len,
-            end_offset: state.end_offset,
-            max_timestamp: state.max_timestamp,
-        }
+        self.info_of(&self.state.lock())
     }
 
     /// Appends batches with one write. The caller has checked that they follow, and appends from one thread at a time.
@@ -130,8 +113,16 @@ impl Segment {
             let mut state = self.state.lock();
             (self.ready(&mut state)?, state.len)
         };
-        let mut buffer = Vec::with_capacity(batches.iter().map(|batch| frame::HEADER + batch.bytes.len()).sum());
-        let headers: Vec<FrameHeader> = batches.iter().map(|batch| frame::encode(&mut buffer, batch)).collect();
+        let mut buffer = Vec::with_capacity(
+            batches
+                .iter()
+                .map(|batch| frame::HEADER + batch.bytes.len())
+                .sum(),
+        );
+        let headers: Vec<FrameHeader> = batches
+            .iter()
+            .map(|batch| frame::encode(&mut buffer, batch))
+            .collect();
         write_full(&*file, &buffer, len).map_err(SegmentError::io("write", &self.path))?;
         let mut state = self.state.lock();
         let state = &mut *state;
@@ -188,38 +179,48 @@ impl Segment {
         if self.state.lock().end_offset <= from_offset {
             return Ok(true);
         }
-        self.with_start(|index| index.find(from_offset), Some(from_offset), |file, range| {
-            let chunk = budget.saturating_add(frame::HEADER).clamp(WALK_CHUNK, LARGEST_CHUNK);
-            let mut walk = Walk::new(&self.path, file, range, chunk);
-            while let Some(header) = walk.peek()? {
-                if header.end_offset() <= from_offset {
-                    walk.skip(&header);
-                    continue;
+        self.with_start(
+            |index| index.find(from_offset),
+            Some(from_offset),
+            |file, range| {
+                let chunk = budget
+                    .saturating_add(frame::HEADER)
+                    .clamp(WALK_CHUNK, LARGEST_CHUNK);
+                let mut walk = Walk::new(&self.path, file, range, chunk);
+                while let Some(header) = walk.peek()? {
+                    if header.end_offset() <= from_offset {
+                        walk.skip(&header);
+                        continue;
+                    }
+                    if header.len as usize > *budget && !batches.is_empty() {
+                        self.remember(batches.last().map(StoredBatch::end_offset), walk.position());
+                        return Ok(false);
+                    }
+                    *budget = budget.saturating_sub(header.len as usize);
+                    batches.push(walk.take(&header)?);
                 }
-                if header.len as usize > *budget && !batches.is_empty() {
-                    self.remember(batches.last().map(StoredBatch::end_offset), walk.position());
-                    return Ok(false);
-                }
-                *budget = budget.saturating_sub(header.len as usize);
-                batches.push(walk.take(&header)?);
-            }
-            self.remember(batches.last().map(StoredBatch::end_offset), walk.position());
-            Ok(true)
-        })
+                self.remember(batches.last().map(StoredBatch::end_offset), walk.position());
+                Ok(true)
+            },
+        )
     }
 
     /// The base offset of the first batch whose latest timestamp is not before `timestamp`.
     pub(super) fn find_time(&self, timestamp: i64) -> Result<Option<u64>, SegmentError> {
-        self.with_start(|index| index.find_time(timestamp), None, |file, range| {
-            let mut walk = Walk::new(&self.path, file, range, WALK_CHUNK);
-            while let Some(header) = walk.peek()? {
-                if header.max_timestamp >= timestamp {
-                    return Ok(Some(header.base_offset));
+        self.with_start(
+            |index| index.find_time(timestamp),
+            None,
+            |file, range| {
+                let mut walk = Walk::new(&self.path, file, range, WALK_CHUNK);
+                while let Some(header) = walk.peek()? {
+                    if header.max_timestamp >= timestamp {
+                        return Ok(Some(header.base_offset));
+                    }
+                    walk.skip(&header);
                 }
-                walk.skip(&header);
-            }
-            Ok(None)
-        })
+                Ok(None)
+            },
+        )
     }
 
     /// Calls `read` with the file and the range in it that begins at the entry that `find` chooses. An entry that
@@ -234,13 +235,16 @@ impl Segment {
             let mut state = self.state.lock();
             let file = self.ready(&mut state)?;
             let mut entry = state.index.as_ref().and_then(&find);
-            if entry.is_some_and(|entry| !points_at_frame(&*file, &entry)) {
+            if entry.is_some_and(|entry| !opening::points_at_frame(&*file, &entry)) {
                 tracing::warn!(file = %self.index_path.display(), "an index points at nothing; it is built anew");
-                self.build(&mut state, &*file, Index::new(self.interval))?;
+                self.rebuild(&mut state, Arc::clone(&file))?;
                 entry = state.index.as_ref().and_then(&find);
             }
             let start = entry.map_or(HEADER as u64, |entry| entry.position);
-            let ends = state.read_ends.iter().filter(|(offset, _)| from_offset.is_some_and(|from| *offset <= from));
+            let ends = state
+                .read_ends
+                .iter()
+                .filter(|(offset, _)| from_offset.is_some_and(|from| *offset <= from));
             let start = ends.map(|(_, position)| *position).fold(start, u64::max);
             (file, start, state.len)
         };
@@ -262,76 +266,71 @@ impl Segment {
             None => self.open_file()?,
         };
         if state.index.is_none() {
-            self.check_header(&*file)?;
-            let index =
-                Index::load(&*self.storage, &self.index_path, self.base_offset, state.len, self.interval);
-            let trusted = index.last().is_none_or(|last| points_at_frame(&*file, &last));
-            let empty = index.last().is_none();
-            let index = if trusted { index } else { Index::new(self.interval) };
-            match self.build(state, &*file, index) {
-                Err(SegmentError::Damaged { .. }) if trusted && !empty => {
-                    self.build(state, &*file, Index::new(self.interval))?;
-                }
-                built => built?,
-            }
+            opening::check_header(&self.path, self.base_offset, &*file)?;
+            let hint = Index::load(
+                &*self.storage,
+                &self.index_path,
+                self.base_offset,
+                state.len,
+                self.interval,
+            );
+            // What the hint says wrongly would look like damage of the segment.
+            let built = match opening::complete(&self.path, &*file, &self.info_of(state), hint) {
+                Ok(index) => index,
+                Err(SegmentError::Damaged { .. }) => return self.rebuild(state, file),
+                Err(error) => return Err(error),
+            };
+            self.adopt(state, built);
         }
         state.file = Some(Arc::clone(&file));
         Ok(file)
     }
 
-    fn open_file(&self) -> Result<Arc<dyn StorageFile>, SegmentError> {
-        self.storage.open(&self.path, OpenMode::Existing).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => SegmentError::Missing { file: self.path.clone() },
-            _ => SegmentError::io("open", &self.path)(error),
-        })
+    /// Builds the index anew from the segment alone.
+    fn rebuild(
+        &self,
+        state: &mut State,
+        file: Arc<dyn StorageFile>,
+    ) -> Result<Arc<dyn StorageFile>, SegmentError> {
+        let index = opening::complete(
+            &self.path,
+            &*file,
+            &self.info_of(state),
+            Index::new(self.interval),
+        )?;
+        self.adopt(state, index);
+        state.file = Some(Arc::clone(&file));
+        Ok(file)
     }
 
-    fn check_header(&self, file: &dyn StorageFile) -> Result<(), SegmentError> {
-        let mut bytes = [0; HEADER];
-        let read = read_full(file, &mut bytes, 0).map_err(SegmentError::io("read", &self.path))?;
-        let expected = header(self.base_offset);
-        if read == HEADER && bytes == expected {
-            return Ok(());
-        }
-        let version = u32::from_le_bytes(std::array::from_fn(|i| bytes[8 + i]));
-        let intact = crc32c::crc32c(&bytes[..60]).to_le_bytes() == bytes[60..];
-        if intact && bytes[..8] == MAGIC[..] && version > VERSION {
-            return Err(SegmentError::Version { file: self.path.clone(), found: version, supported: VERSION });
-        }
-        Err(SegmentError::damaged(&self.path, 0, "the segment's header is not what was written"))
-    }
-
-    /// Completes an index by a walk from its last entry to the end, which must be where the state says.
-    fn build(&self, state: &mut State, file: &dyn StorageFile, mut index: Index) -> Result<(), SegmentError> {
-        let from = index.last();
-        let start = from.map_or(HEADER as u64, |entry| entry.position);
-        let mut latest = from.map_or(i64::MIN, |entry| entry.max_before);
-        let mut end_offset = self.base_offset;
-        let mut walk = Walk::new(&self.path, file, (start, state.len), WALK_CHUNK);
-        while let Some(header) = walk.peek()? {
-            index.note(&header, walk.position(), latest);
-            latest = latest.max(header.max_timestamp);
-            end_offset = header.end_offset();
-            walk.skip(&header);
-        }
-        if (end_offset, latest) != (state.end_offset, state.max_timestamp) {
-            let reason = format!(
-                "its batches end at offset {end_offset} and time {latest}, but should at {} and {}",
-                state.end_offset, state.max_timestamp
-            );
-            return Err(SegmentError::damaged(&self.path, state.len, reason));
-        }
+    fn adopt(&self, state: &mut State, mut index: Index) {
         index.store(&*self.storage, &self.index_path, self.base_offset);
         state.index = Some(index);
-        Ok(())
     }
-}
 
-/// Whether the frame that an entry names is where it says.
-fn points_at_frame(file: &dyn StorageFile, entry: &IndexEntry) -> bool {
-    let mut bytes = [0; frame::HEADER];
-    let read = read_full(file, &mut bytes, entry.position);
-    let header = FrameHeader::decode(&bytes);
-    read.is_ok_and(|read| read == bytes.len())
-        && header.is_ok_and(|header| (header.crc, header.base_offset) == (entry.header_crc, entry.base_offset))
+    fn info_of(&self, state: &State) -> SegmentInfo {
+        let State {
+            len,
+            end_offset,
+            max_timestamp,
+            ..
+        } = *state;
+        SegmentInfo {
+            base_offset: self.base_offset,
+            len,
+            end_offset,
+            max_timestamp,
+        }
+    }
+
+    fn open_file(&self) -> Result<Arc<dyn StorageFile>, SegmentError> {
+        self.storage
+            .open(&self.path, OpenMode::Existing)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => SegmentError::Missing {
+                    file: self.path.clone(),
+                },
+                _ => SegmentError::io("open", &self.path)(error),
+            })
+    }
 }

@@ -12,7 +12,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 
 /// Small files, so that they are rolled and recycled often.
-pub const OPTIONS: JournalOptions = JournalOptions { file_bytes: 64 << 10, spare_files: 2 };
+pub const OPTIONS: JournalOptions = JournalOptions {
+    file_bytes: 64 << 10,
+    spare_files: 2,
+};
 
 /// Where the journal is on a faulty disk.
 pub fn dir() -> &'static Path {
@@ -28,7 +31,11 @@ pub fn open(disk: &FaultyDisk) -> Journal {
 }
 
 pub fn entry(index: u64, term: u64, payload: impl Into<Bytes>) -> EntryFrame {
-    EntryFrame { index, term, payload: payload.into() }
+    EntryFrame {
+        index,
+        term,
+        payload: payload.into(),
+    }
 }
 
 /// A callback and where its result arrives.
@@ -66,21 +73,35 @@ pub fn set_hard_state(journal: &Journal, shard: u32, state: &'static str) -> Res
 
 /// All entries of a shard.
 pub fn entries(journal: &Journal, shard: u32) -> Vec<EntryFrame> {
-    journal.read(shard, 0..u64::MAX, usize::MAX).expect("the entries can be read")
+    journal
+        .read(shard, 0..u64::MAX, usize::MAX)
+        .expect("the entries can be read")
 }
 
 pub fn indexes(journal: &Journal, shard: u32) -> Vec<u64> {
-    entries(journal, shard).into_iter().map(|entry| entry.index).collect()
+    entries(journal, shard)
+        .into_iter()
+        .map(|entry| entry.index)
+        .collect()
 }
 
 /// The journal files in use, oldest first.
 pub fn files_in_use(disk: &FaultyDisk) -> Vec<PathBuf> {
-    let files = disk.files().into_iter().map(|(path, _)| path).filter(|path| path.starts_with(dir()));
-    files.filter(|path| !path.to_string_lossy().contains("spare") && path.extension().unwrap() == "journal").collect()
+    let files = disk
+        .files()
+        .into_iter()
+        .map(|(path, _)| path)
+        .filter(|path| path.starts_with(dir()));
+    files
+        .filter(|path| !path.to_string_lossy().contains("spare") && path.extension().unwrap() == "journal")
+        .collect()
 }
 
 /// Where in a file some bytes are.
 pub fn find(disk: &FaultyDisk, path: &Path, bytes: &[u8]) -> u64 {
     let content = disk.content(path).expect("the file is there");
-    content.windows(bytes.len()).position(|window| window == bytes).expect("the bytes are there") as u64
+    content
+        .windows(bytes.len())
+        .position(|window| window == bytes)
+        .expect("the bytes are there") as u64
 }

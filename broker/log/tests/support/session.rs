@@ -48,7 +48,8 @@ impl History {
     /// Runs some sessions; the error says what was found wrong.
     pub fn run(&mut self, sessions: usize) -> Result<(), String> {
         for session in 0..sessions {
-            self.session().map_err(|error| format!("session {session}: {error}"))?;
+            self.session()
+                .map_err(|error| format!("session {session}: {error}"))?;
         }
         Ok(())
     }
@@ -91,7 +92,12 @@ impl History {
     fn check(&mut self, journal: &Journal) -> Result<(), String> {
         let acknowledged = {
             let results = self.results.lock().unwrap();
-            results.iter().filter(|(_, ok)| *ok).map(|(call, _)| call + 1).max().unwrap_or(0)
+            results
+                .iter()
+                .filter(|(_, ok)| *ok)
+                .map(|(call, _)| call + 1)
+                .max()
+                .unwrap_or(0)
         };
         let found = observe(journal)?;
         let mut model = self.base.clone();
@@ -148,7 +154,10 @@ impl History {
         match observe(journal) {
             Ok(found) if found == model.visible() => Ok(()),
             Ok(_) if journal.failed().is_some() => Ok(()),
-            Ok(found) => Err(format!("the view differs from what was submitted: {}", describe(&found))),
+            Ok(found) => Err(format!(
+                "the view differs from what was submitted: {}",
+                describe(&found)
+            )),
             Err(error) if error.contains("injected fault") => Ok(()),
             Err(error) => Err(error),
         }
@@ -159,13 +168,18 @@ impl History {
         let next = model.next_index(shard, self.random.below(2));
         self.unique += 1;
         let changes = match self.random.below(100) {
-            0..65 => (0..1 + self.random.below(4)).map(|more| Change::Append(self.next_entry(next + more))).collect(),
+            0..65 => (0..1 + self.random.below(4))
+                .map(|more| Change::Append(self.next_entry(next + more)))
+                .collect(),
             65..75 => vec![Change::HardState(Bytes::from(format!("vote {}", self.unique)))],
             75..80 => vec![Change::Truncate(next.saturating_sub(self.random.below(6)))],
             _ => {
                 let beyond = if self.random.chance(5) { 10 } else { 0 };
                 let index = (next + beyond).saturating_sub(1 + self.random.below(5));
-                vec![Change::Purge(index, Bytes::from(format!("purge {}", self.unique)))]
+                vec![Change::Purge(
+                    index,
+                    Bytes::from(format!("purge {}", self.unique)),
+                )]
             }
         };
         (shard, changes)
@@ -184,7 +198,12 @@ impl History {
         entry(index, 1 + self.unique / 40, payload)
     }
 
-    fn submit(&mut self, journal: &Journal, shard: u32, changes: Vec<Change>) -> std::sync::mpsc::Receiver<()> {
+    fn submit(
+        &mut self,
+        journal: &Journal,
+        shard: u32,
+        changes: Vec<Change>,
+    ) -> std::sync::mpsc::Receiver<()> {
         let (sender, receiver) = std::sync::mpsc::channel();
         let (results, call) = (Arc::clone(&self.results), self.calls.len());
         let done = Box::new(move |result: Result<(), JournalError>| {
@@ -230,11 +249,19 @@ impl History {
         if results[refused..].iter().any(|(_, ok)| *ok) {
             return Err("a call was acknowledged after another one had been refused".into());
         }
-        if results[..refused].iter().enumerate().any(|(at, (call, _))| at != *call) {
+        if results[..refused]
+            .iter()
+            .enumerate()
+            .any(|(at, (call, _))| at != *call)
+        {
             return Err("calls were not acknowledged in order".into());
         }
         if results.len() != self.calls.len() {
-            return Err(format!("{} calls, but {} results", self.calls.len(), results.len()));
+            return Err(format!(
+                "{} calls, but {} results",
+                self.calls.len(),
+                results.len()
+            ));
         }
         Ok(())
     }
@@ -243,7 +270,10 @@ impl History {
 fn describe(found: &std::collections::BTreeMap<u32, super::model::Shard>) -> String {
     let shards = found.iter().map(|(shard, state)| {
         let (first, last) = (state.entries.keys().next(), state.entries.keys().next_back());
-        format!("shard {shard}: {:?}, {:?}, entries {first:?} to {last:?}; ", state.hard_state, state.marker)
+        format!(
+            "shard {shard}: {:?}, {:?}, entries {first:?} to {last:?}; ",
+            state.hard_state, state.marker
+        )
     });
     shards.collect()
 }

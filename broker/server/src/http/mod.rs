@@ -30,7 +30,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use postroad_admin_api::MAX_BODY_BYTES;
 use postroad_node::Node;
-use tokio_util::sync::CancellationToken;
 
 pub use auth::Access;
 pub use serve::serve;
@@ -47,21 +46,19 @@ pub struct State {
     node: Node,
     access: Arc<Access>,
     metrics: Arc<Metrics>,
-    stop: CancellationToken,
 }
 
 impl State {
-    /// Registers the port's metrics with the node's. `stop` ends watches.
+    /// Registers the port's metrics with the node's.
     ///
     /// # Errors
     /// When one of the metrics is registered already: a defect.
-    pub fn new(node: Node, access: Access, stop: CancellationToken) -> prometheus::Result<Self> {
+    pub fn new(node: Node, access: Access) -> prometheus::Result<Self> {
         let metrics = Arc::new(Metrics::register(node.registry())?);
         Ok(Self {
             node,
             access: Arc::new(access),
             metrics,
-            stop,
         })
     }
 }

@@ -33,8 +33,13 @@ impl Names {
     /// When it has no name or uid: it did not come from an API server.
     pub fn of(cluster: &PostroadCluster) -> Result<Self, Failure> {
         let owner = cluster.controller_owner_ref(&());
-        let owner = owner.ok_or_else(|| Failure::Defect("a PostroadCluster without name or uid".to_owned()))?;
-        Ok(Self { cluster: cluster.name_any(), namespace: cluster.namespace().unwrap_or_default(), owner })
+        let owner =
+            owner.ok_or_else(|| Failure::Defect("a PostroadCluster without name or uid".to_owned()))?;
+        Ok(Self {
+            cluster: cluster.name_any(),
+            namespace: cluster.namespace().unwrap_or_default(),
+            owner,
+        })
     }
 
     /// The ServiceAccount.
@@ -85,7 +90,10 @@ impl Names {
         let mut labels = selector(&self.cluster);
         labels.insert("app.kubernetes.io/component".to_owned(), component.to_owned());
         labels.insert("app.kubernetes.io/instance".to_owned(), self.cluster.clone());
-        labels.insert(MANAGED_BY_LABEL.to_owned(), crate::names::FIELD_MANAGER.to_owned());
+        labels.insert(
+            MANAGED_BY_LABEL.to_owned(),
+            crate::names::FIELD_MANAGER.to_owned(),
+        );
         labels
     }
 
@@ -98,22 +106,33 @@ impl Names {
     /// The same as a selector.
     #[must_use]
     pub fn label_selector(&self) -> LabelSelector {
-        LabelSelector { match_labels: Some(self.selector()), ..LabelSelector::default() }
+        LabelSelector {
+            match_labels: Some(self.selector()),
+            ..LabelSelector::default()
+        }
     }
 }
 
 /// The labels by which pods are selected can never change, so they are few.
 fn selector(cluster: &str) -> BTreeMap<String, String> {
-    [("app.kubernetes.io/name", "postroad"), ("app.kubernetes.io/component", BROKER), (CLUSTER_LABEL, cluster)]
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect()
+    [
+        ("app.kubernetes.io/name", "postroad"),
+        ("app.kubernetes.io/component", BROKER),
+        (CLUSTER_LABEL, cluster),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .collect()
 }
 
 /// The label selector of a cluster's pods, as text.
 #[must_use]
 pub fn pod_selector(cluster: &str) -> String {
-    selector(cluster).iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
+    selector(cluster)
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 pub(super) fn service_account(names: &Names) -> ServiceAccount {

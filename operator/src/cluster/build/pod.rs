@@ -1,9 +1,9 @@
 //! A broker's pod. Nothing in it says how many brokers there are or where they are: scaling restarts nobody.
 
 use k8s_openapi::api::core::v1::{
-    Capabilities, ConfigMap, ConfigMapVolumeSource, Container, ContainerPort, HTTPGetAction, PodSecurityContext,
-    PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext,
-    TopologySpreadConstraint, Volume, VolumeMount,
+    Capabilities, ConfigMap, ConfigMapVolumeSource, Container, ContainerPort, HTTPGetAction,
+    PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile,
+    SecretVolumeSource, SecurityContext, TopologySpreadConstraint, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -31,7 +31,12 @@ pub(super) fn template(
     let mut labels = cluster.spec.pod_labels.clone();
     labels.extend(names.labels(BROKER));
     let mut annotations = cluster.spec.pod_annotations.clone();
-    let text = config.data.iter().flatten().map(|(_, text)| text.as_str()).collect::<String>();
+    let text = config
+        .data
+        .iter()
+        .flatten()
+        .map(|(_, text)| text.as_str())
+        .collect::<String>();
     annotations.insert(CONFIG_HASH.to_owned(), stable_hash(text.as_bytes()));
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
@@ -99,7 +104,10 @@ fn container(cluster: &PostroadCluster, defaults: &ClusterDefaults) -> Container
             allow_privilege_escalation: Some(false),
             read_only_root_filesystem: Some(true),
             run_as_non_root: Some(true),
-            capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
+            capabilities: Some(Capabilities {
+                drop: Some(vec!["ALL".to_owned()]),
+                add: None,
+            }),
             ..SecurityContext::default()
         }),
         volume_mounts: Some(vec![
@@ -153,15 +161,26 @@ fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
 
 /// The Secret is mounted as a folder, so that a token that is replaced reaches the broker while it runs.
 fn volumes(names: &Names) -> Vec<Volume> {
-    let config = ConfigMapVolumeSource { name: names.config(), ..ConfigMapVolumeSource::default() };
+    let config = ConfigMapVolumeSource {
+        name: names.config(),
+        ..ConfigMapVolumeSource::default()
+    };
     let token = SecretVolumeSource {
         secret_name: Some(names.token()),
         default_mode: Some(0o440),
         ..SecretVolumeSource::default()
     };
     vec![
-        Volume { name: "config".to_owned(), config_map: Some(config), ..Volume::default() },
-        Volume { name: "token".to_owned(), secret: Some(token), ..Volume::default() },
+        Volume {
+            name: "config".to_owned(),
+            config_map: Some(config),
+            ..Volume::default()
+        },
+        Volume {
+            name: "token".to_owned(),
+            secret: Some(token),
+            ..Volume::default()
+        },
     ]
 }
 
@@ -177,10 +196,16 @@ fn spread(cluster: &PostroadCluster, names: &Names) -> Vec<TopologySpreadConstra
     };
     let asked_for = &cluster.spec.topology_spread_constraints;
     if asked_for.is_empty() {
-        return vec![constraint(&cluster.spec.zone_key), constraint("kubernetes.io/hostname")];
+        return vec![
+            constraint(&cluster.spec.zone_key),
+            constraint("kubernetes.io/hostname"),
+        ];
     }
     let completed = |asked_for: &TopologySpreadConstraint| TopologySpreadConstraint {
-        label_selector: asked_for.label_selector.clone().or_else(|| Some(names.label_selector())),
+        label_selector: asked_for
+            .label_selector
+            .clone()
+            .or_else(|| Some(names.label_selector())),
         ..asked_for.clone()
     };
     asked_for.iter().map(completed).collect()

@@ -21,7 +21,11 @@ pub(super) fn client(cluster: &PostroadCluster, names: &Names) -> Service {
         ServiceType::LoadBalancer => ("LoadBalancer", false),
     };
     // What is reached from outside carries messages only; the admin API stays inside.
-    let ports = if inside { vec![pubsub(), admin()] } else { vec![pubsub()] };
+    let ports = if inside {
+        vec![pubsub(), admin()]
+    } else {
+        vec![pubsub()]
+    };
     Service {
         metadata,
         spec: Some(ServiceSpec {

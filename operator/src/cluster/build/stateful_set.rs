@@ -28,7 +28,7 @@ pub(super) fn stateful_set(
     let retain = Some("Retain".to_owned());
     StatefulSet {
         metadata: names.meta(names.cluster.clone(), BROKER),
-        spec: Some(StatefulSetSpec {
+        spec: StatefulSetSpec {
             replicas: Some(cluster.spec.replicas),
             service_name: Some(names.headless()),
             selector: names.label_selector(),
@@ -47,7 +47,7 @@ pub(super) fn stateful_set(
             template: pod::template(cluster, defaults, names, config),
             volume_claim_templates: Some(vec![claim(cluster, names)]),
             ..StatefulSetSpec::default()
-        }),
+        },
         ..StatefulSet::default()
     }
 }

@@ -1,0 +1,91 @@
+//! What Kubernetes makes of a StatefulSet: claims and pods, their revision, their readiness.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::api::FakeApi;
+use super::broker::FakeBroker;
+use super::store::{Key, Store};
+
+/// Runs until it is dropped. `brokers` are by namespace and cluster.
+pub async fn run(api: FakeApi, brokers: BTreeMap<(String, String), FakeBroker>) {
+    let mut changed = api.0.changed.subscribe();
+    loop {
+        changed.borrow_and_update();
+        let ready: BTreeMap<_, _> = brokers
+            .iter()
+            .map(|(key, broker)| (key.clone(), broker.is_ready()))
+            .collect();
+        api.change(|store| tend(store, &ready));
+        // Brokers become ready without telling.
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(20), changed.changed()).await;
+    }
+}
+
+fn tend(store: &mut Store, ready: &BTreeMap<(String, String), bool>) {
+    let sets: Vec<(Key, Value)> = store
+        .objects
+        .iter()
+        .filter(|(key, _)| key.0 == "statefulsets.apps")
+        .map(|(key, object)| (key.clone(), object.clone()))
+        .collect();
+    for (key, set) in sets {
+        tend_one(
+            store,
+            &key,
+            &set,
+            ready
+                .get(&(key.1.clone(), key.2.clone()))
+                .copied()
+                .unwrap_or(false),
+        );
+    }
+}
+
+fn tend_one(store: &mut Store, key: &Key, set: &Value, ready: bool) {
+    let (namespace, name) = (&key.1, &key.2);
+    let revision = format!("{name}-{:x}", hash(&set["spec"]["template"].to_string()));
+    let owner = json!([{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": name,
+                        "uid": set["metadata"]["uid"], "controller": true}]);
+    let claim: Key = (
+        "persistentvolumeclaims".to_owned(),
+        namespace.clone(),
+        format!("data-{name}-0"),
+    );
+    let template = &set["spec"]["volumeClaimTemplates"][0];
+    if !store.objects.contains_key(&claim) {
+        let object =
+            json!({"metadata": {"labels": template["metadata"]["labels"]}, "spec": template["spec"]});
+        store.create(&claim, object).expect("new");
+    }
+    if set["spec"]["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] == "Delete" {
+        let mut object = store.objects[&claim].clone();
+        object["metadata"]["ownerReferences"] = owner.clone();
+        store.update(&claim, object);
+    }
+    let pod: Key = ("pods".to_owned(), namespace.clone(), format!("{name}-0"));
+    if !store.objects.contains_key(&pod) {
+        let mut labels = set["spec"]["template"]["metadata"]["labels"].clone();
+        labels["controller-revision-hash"] = json!(revision);
+        let object = json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"labels": labels, "ownerReferences": owner}, "spec": set["spec"]["template"]["spec"]});
+        store.create(&pod, object).expect("new");
+    }
+    let mut object = store.objects[&pod].clone();
+    let truth = if ready { "True" } else { "False" };
+    object["status"] =
+        json!({"podIP": format!("{name}.{namespace}"), "conditions": [{"type": "Ready", "status": truth}]});
+    store.update(&pod, object);
+    let mut object = store.objects[key].clone();
+    object["status"] = json!({"observedGeneration": object["metadata"]["generation"], "updateRevision": revision,
+                              "replicas": 1, "readyReplicas": i32::from(ready)});
+    store.update(key, object);
+}
+
+fn hash(text: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
