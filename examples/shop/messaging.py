@@ -55,10 +55,16 @@ class Messaging:
         """
 
         def received(message: pubsub_v1.subscriber.message.Message) -> None:
+            event = decoded(message.data)
+            if event is None:
+                log.error("message %s of %s is not an event of an order; dropped", message.message_id, subscription)
+                message.ack()
+                return
             try:
-                handle(json.loads(message.data))
+                handle(event)
             except Exception:
                 log.exception("message %s of %s failed and will come again", message.message_id, subscription)
+                self.stopped.wait(timeout=1)  # what failed just now would fail again at once
                 message.nack()
             else:
                 message.ack()
@@ -83,6 +89,15 @@ class Messaging:
             for stream in self.streams:
                 stream.result()
             self.publisher.stop()
+
+
+def decoded(data: bytes) -> dict | None:
+    """The event; None when the data is something else, which no later attempt would change."""
+    try:
+        event = json.loads(data)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("order_id"), str) else None
 
 
 def _raise_if_ended(stream) -> None:

@@ -20,34 +20,35 @@ pub fn has<K: Resource>(object: &K, finalizer: &str) -> bool {
         .any(|name| name == finalizer)
 }
 
-/// Adds `finalizer`, if it is not there.
+/// Adds `finalizer`, if it is not there. Answers whether it wrote: then the object has another version.
 ///
 /// # Errors
 /// When the API server refuses: also when the object changed since it was read.
-pub async fn add<K>(client: &Client, object: &K, finalizer: &str) -> Result<(), Failure>
+pub async fn add<K>(client: &Client, object: &K, finalizer: &str) -> Result<bool, Failure>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
 {
     if has(object, finalizer) {
-        return Ok(());
+        return Ok(false);
     }
     let mut finalizers = object.finalizers().to_vec();
     finalizers.push(finalizer.to_owned());
     patch(client, object, &finalizers)
         .await
-        .map_err(Failure::kube("adding the finalizer"))
+        .map_err(Failure::kube("adding the finalizer"))?;
+    Ok(true)
 }
 
-/// Removes `finalizer`, if it is there. That the object is gone is no error.
+/// Removes `finalizer`, if it is there. Answers whether it wrote. That the object is gone is no error.
 ///
 /// # Errors
 /// When the API server refuses: also when the object changed since it was read.
-pub async fn remove<K>(client: &Client, object: &K, finalizer: &str) -> Result<(), Failure>
+pub async fn remove<K>(client: &Client, object: &K, finalizer: &str) -> Result<bool, Failure>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
 {
     if !has(object, finalizer) {
-        return Ok(());
+        return Ok(false);
     }
     let finalizers: Vec<_> = object
         .finalizers()
@@ -56,8 +57,8 @@ where
         .cloned()
         .collect();
     match patch(client, object, &finalizers).await {
-        Ok(()) => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Ok(()) => Ok(true),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(true),
         Err(error) => Err(Failure::kube("removing the finalizer")(error)),
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::build::{Built, Names, token_secret};
+use super::dereference::{Ownership, ownership};
 use super::difference::{differs, stamp};
 use super::reason;
 use super::validate::Refusal;
@@ -22,6 +23,8 @@ use crate::names::FIELD_MANAGER;
 pub enum Stopped {
     /// Somebody has to change something.
     Refused(Refusal),
+    /// Something else has to happen first, and will.
+    Waiting(String),
     /// Trying again is right.
     Failed(Failure),
 }
@@ -79,29 +82,21 @@ fn as_json(object: &impl Serialize) -> Result<serde_json::Value, Failure> {
         .map_err(|error| Failure::Defect(format!("an object that is not JSON: {error}")))
 }
 
-/// Nothing that another cluster or another controller owns is written over; objects are told by their owner's uid. One
-/// without an owner is taken over only if this operator made it (its owner was deleted, and it was left behind).
+/// Nothing that another cluster or another controller owns is written over.
 fn belongs<K: Resource<DynamicType = ()>>(names: &Names, live: &K) -> Result<(), Stopped> {
-    let owners = live.meta().owner_references.iter().flatten();
-    let controller = owners.into_iter().find(|owner| owner.controller == Some(true));
-    let labels = live.meta().labels.as_ref();
-    let made_here = labels.and_then(|labels| labels.get(crate::names::CLUSTER_LABEL)) == Some(&names.cluster);
-    match controller {
-        Some(owner) if owner.uid == names.owner.uid => Ok(()),
-        None if made_here => Ok(()),
-        other => {
-            let kind = K::kind(&());
-            let name = live.meta().name.as_deref().unwrap_or_default();
-            let whose = other.map_or("nobody that this operator knows".to_owned(), |owner| {
-                format!("{} {}", owner.kind, owner.name)
-            });
-            Err(Stopped::Refused(Refusal::new(
-                reason::NAME_CONFLICT,
-                format!(
-                    "{kind} {name} is there already and belongs to {whose}; delete it, or give the cluster another name"
-                ),
-            )))
-        }
+    let kind = K::kind(&());
+    let name = live.meta().name.as_deref().unwrap_or_default();
+    match ownership(names, live) {
+        Ownership::Ours => Ok(()),
+        Ownership::LeftOver => Err(Stopped::Waiting(format!(
+            "{kind} {name} is left over from a deleted PostroadCluster of this name; Kubernetes is deleting it"
+        ))),
+        Ownership::Foreign { owner } => Err(Stopped::Refused(Refusal::new(
+            reason::NAME_CONFLICT,
+            format!(
+                "{kind} {name} is there already and belongs to {owner}; delete it, or give the cluster another name"
+            ),
+        ))),
     }
 }
 

@@ -12,6 +12,7 @@ use kube::api::{Api, ListParams, Patch, PatchParams};
 use postroad_crds::{DeletionPolicy, PostroadCluster};
 
 use super::build::{Names, pod_selector};
+use super::forming::known_identity;
 use super::{dereference, reason, status};
 use crate::context::Context;
 use crate::controller::Next;
@@ -21,11 +22,12 @@ use crate::finalizer;
 use crate::names::{FIELD_MANAGER, VOLUMES_FINALIZER};
 use crate::pokes::ObjectKey;
 
-/// Gives a living cluster the finalizer, or takes it away, as its deletionPolicy says.
+/// Gives a living cluster the finalizer, or takes it away, as its deletionPolicy says. Answers whether it wrote: the change
+/// then comes back by the watch.
 ///
 /// # Errors
 /// When the API server refuses.
-pub async fn settle(context: &Context, cluster: &PostroadCluster) -> Result<(), Failure> {
+pub async fn settle(context: &Context, cluster: &PostroadCluster) -> Result<bool, Failure> {
     match cluster.spec.deletion_policy {
         DeletionPolicy::Delete => finalizer::add(&context.client, cluster, VOLUMES_FINALIZER).await,
         DeletionPolicy::Retain => finalizer::remove(&context.client, cluster, VOLUMES_FINALIZER).await,
@@ -51,6 +53,7 @@ pub async fn finish(context: &Context, cluster: &PostroadCluster) -> Result<Next
     }
     let message = "the volumes are being handed over for deletion".to_owned();
     let findings = status::Findings {
+        identity: known_identity(cluster),
         progress: Some((reason::DELETING, message)),
         ..status::Findings::default()
     };
@@ -64,10 +67,6 @@ async fn hand_over(client: &Client, names: &Names) -> Result<bool, Failure> {
     let Some(set) = dereference::stateful_set(client, names).await? else {
         return Ok(true);
     };
-    let owners = set.metadata.owner_references.iter().flatten();
-    if !owners.into_iter().any(|owner| owner.uid == names.owner.uid) {
-        return Ok(true);
-    }
     let api: Api<StatefulSet> = Api::namespaced(client.clone(), &names.namespace);
     let policy = set.spec.persistent_volume_claim_retention_policy.as_ref();
     if policy.and_then(|policy| policy.when_deleted.as_deref()) != Some("Delete") {

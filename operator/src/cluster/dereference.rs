@@ -2,23 +2,62 @@
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Pod, Secret};
-use kube::Client;
 use kube::api::{Api, ListParams};
+use kube::{Client, Resource};
 
 use super::build::{Names, pod_selector, token_of};
 use super::reason;
 use super::validate::Refusal;
 use crate::error::Failure;
+use crate::names::CLUSTER_LABEL;
 
-/// The StatefulSet of the cluster, if there is one.
+/// The StatefulSet of the cluster, if there is one. One of the same name that belongs to somebody else is not it.
 ///
 /// # Errors
 /// When the API server does not say.
 pub async fn stateful_set(client: &Client, names: &Names) -> Result<Option<StatefulSet>, Failure> {
     let api: Api<StatefulSet> = Api::namespaced(client.clone(), &names.namespace);
-    api.get_opt(&names.cluster)
+    let found = api
+        .get_opt(&names.cluster)
         .await
-        .map_err(Failure::kube("reading the StatefulSet"))
+        .map_err(Failure::kube("reading the StatefulSet"))?;
+    Ok(found.filter(|set| ownership(names, set) == Ownership::Ours))
+}
+
+/// Whose an object is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ownership {
+    /// The cluster's; or nobody's, and made by this operator for a cluster of that name.
+    Ours,
+    /// That of a cluster of the same name that is gone: Kubernetes is about to delete it.
+    LeftOver,
+    /// Somebody else's.
+    Foreign {
+        /// Whose, for people.
+        owner: String,
+    },
+}
+
+/// Whose `live` is. Owners are told by their uid, never by name or label alone.
+#[must_use]
+pub fn ownership<K: Resource>(names: &Names, live: &K) -> Ownership {
+    let owners = live.meta().owner_references.iter().flatten();
+    let controller = owners.into_iter().find(|owner| owner.controller == Some(true));
+    let labels = live.meta().labels.as_ref();
+    let made_here = labels.and_then(|labels| labels.get(CLUSTER_LABEL)) == Some(&names.cluster);
+    match controller {
+        Some(owner) if owner.uid == names.owner.uid => Ownership::Ours,
+        None if made_here => Ownership::Ours,
+        Some(owner) if owner.kind == names.owner.kind && owner.name == names.owner.name => {
+            Ownership::LeftOver
+        }
+        Some(owner) => Ownership::Foreign {
+            owner: format!("{} {}", owner.kind, owner.name),
+        },
+        None => Ownership::Foreign {
+            owner: "nobody that this operator knows".to_owned(),
+        },
+    }
 }
 
 /// The pods that `stateful_set` controls, told by its uid.

@@ -4,7 +4,7 @@
 //! 2. [`validate`]: whether it can be as asked for, pure;
 //! 3. [`build`]: the objects it is made of, pure;
 //! 4. [`apply`], with [`difference`]: those objects in Kubernetes;
-//! 5. [`identity`]: forming the cluster, once, and never again by mistake;
+//! 5. [`identity`], pure, and [`forming`]: forming the cluster, once, and never again by mistake;
 //! 6. [`roll`]: replacing pods that are out of date;
 //! 7. [`status`]: what is reported;
 //! 8. [`deletion`]: what happens to the volumes;
@@ -15,6 +15,7 @@ pub mod build;
 pub mod deletion;
 pub mod dereference;
 pub mod difference;
+pub mod forming;
 pub mod identity;
 pub mod reconcile;
 pub mod roll;

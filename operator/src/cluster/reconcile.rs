@@ -8,33 +8,27 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, DeleteParams, Preconditions};
 use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
-use postroad_admin_api::{BootstrapRequest, Client as AdminClient, StatusResponse};
 use postroad_crds::PostroadCluster;
 use postroad_crds::cluster::ServiceType;
-use postroad_crds::condition::is_true;
 
 use super::apply::{self, Stopped};
 use super::build::{Names, build};
 use super::dereference::{self, Token};
-use super::identity::{self, BrokerSays, Recorded, Step};
+use super::forming::{identify, known_identity};
 use super::roll::{self, Roll, is_ready};
 use super::status::{self, Findings, Identity};
 use super::validate::validate;
 use super::{deletion, reason};
 use crate::broker::registry::Identity as LinkIdentity;
-use crate::conditions::BOOTSTRAPPED;
 use crate::context::Context;
 use crate::controller::{Guarded, Next, Reconciler};
 use crate::error::Failure;
 use crate::events::event;
 use crate::messaging::reconcile::unreadable;
-use crate::names::ACCEPT_DATA_LOSS;
 use crate::pokes::ObjectKey;
 
 /// A cluster is looked at this often even when nothing tells of a change.
 const RESYNC: Duration = Duration::from_secs(300);
-/// How long a broker may take to say where it stands.
-const BROKER_ANSWERS: Duration = Duration::from_secs(5);
 
 /// Reconciles PostroadCluster.
 pub struct ClusterReconciler {
@@ -70,7 +64,9 @@ impl ClusterReconciler {
 
     async fn of(&self, cluster: &PostroadCluster) -> Result<Next, Failure> {
         let names = Names::of(cluster)?;
-        deletion::settle(&self.context, cluster).await?;
+        if deletion::settle(&self.context, cluster).await? {
+            return Ok(Next::Settled);
+        }
         let mut findings = Findings::default();
         let set = self.objects(cluster, &names, &mut findings).await?;
         let token = match dereference::token(&self.context.client, &names).await? {
@@ -81,16 +77,18 @@ impl ClusterReconciler {
                 None
             }
         };
+        let mut newer = None;
         if let Some(set) = &set {
             let pods = dereference::pods(&self.context.client, &names, set).await?;
             self.roll(cluster, set, &pods, &mut findings).await?;
-            self.identify(cluster, &names, &pods, token.as_deref(), &mut findings)
-                .await?;
+            let first = pods.iter().find(|pod| pod.name_any() == names.pod(0));
+            newer = identify(&self.context, cluster, first, token.as_deref(), &mut findings).await?;
         } else {
             findings.identity = known_identity(cluster);
         }
+        // First recorded, then used: what was decided on an old version of the object goes no further than here.
+        status::write(&self.context, newer.as_ref().unwrap_or(cluster), &findings).await?;
         self.enlist(cluster, token, &findings)?;
-        status::write(&self.context, cluster, &findings).await?;
         Ok(next(&findings))
     }
 
@@ -114,6 +112,10 @@ impl ClusterReconciler {
         match apply::apply(client, names, &built).await {
             Ok(applied) => Ok(Some(applied)),
             Err(Stopped::Failed(failure)) => Err(failure),
+            Err(Stopped::Waiting(message)) => {
+                findings.progress = Some((reason::STARTING, message));
+                Ok(existing)
+            }
             Err(Stopped::Refused(refusal)) => {
                 findings.refusal = Some(refusal);
                 Ok(existing)
@@ -132,7 +134,7 @@ impl ClusterReconciler {
         let count = |pods: usize| i32::try_from(pods).unwrap_or(i32::MAX);
         findings.replicas = count(pods.len());
         findings.ready_replicas = count(pods.iter().filter(|pod| is_ready(pod)).count());
-        findings.progress = match roll::decide(set, pods) {
+        let progress = match roll::decide(set, pods) {
             Roll::Settled if findings.ready_replicas > 0 => None,
             Roll::Settled => Some((reason::STARTING, "the broker is starting".to_owned())),
             Roll::Wait(message) => Some((reason::STARTING, message)),
@@ -144,6 +146,7 @@ impl ClusterReconciler {
                 Some((reason::ROLLING, message))
             }
         };
+        findings.progress = findings.progress.take().or(progress);
         Ok(())
     }
 
@@ -175,107 +178,6 @@ impl ClusterReconciler {
         let event = event(EventType::Normal, reason::ROLLING, "Roll", note);
         self.context.events.publish(cluster.object_ref(&()), event);
         Ok(())
-    }
-
-    /// Asks the broker who it is, and forms the cluster if it has not been formed.
-    async fn identify(
-        &self,
-        cluster: &PostroadCluster,
-        names: &Names,
-        pods: &[Pod],
-        token: Option<&str>,
-        findings: &mut Findings,
-    ) -> Result<(), Failure> {
-        let first = pods.iter().find(|pod| pod.name_any() == names.pod(0));
-        let admin = match (first.and_then(address), token) {
-            (Some(address), Some(token)) => {
-                let url = self.context.endpoints.pod(&address);
-                Some(AdminClient::new(&url, Some(token)).map_err(Failure::broker("addressing the broker"))?)
-            }
-            _ => None,
-        };
-        let answer = match &admin {
-            Some(admin) => self.ask(cluster, admin).await,
-            None => None,
-        };
-        findings.version = answer.as_ref().map(|answer| answer.version.clone());
-        findings.broker_reason = answer.as_ref().and_then(|answer| answer.reason.clone());
-        let step = identity::decide(recorded(cluster), says(answer.as_ref()));
-        findings.identity = match (step, admin) {
-            (Step::Wait, _) => known_identity(cluster),
-            (Step::Formed(id), _) => Identity::Formed(id),
-            (Step::Lost(id), _) => Identity::Lost(id),
-            (Step::Mismatch { recorded, found }, _) => Identity::Mismatch { recorded, found },
-            (Step::Intend | Step::Bootstrap(_), Some(admin)) => {
-                Identity::Formed(self.form(cluster, &admin, findings).await?)
-            }
-            (Step::Intend | Step::Bootstrap(_), None) => known_identity(cluster),
-        };
-        Ok(())
-    }
-
-    async fn ask(&self, cluster: &PostroadCluster, admin: &AdminClient) -> Option<StatusResponse> {
-        match tokio::time::timeout(BROKER_ANSWERS, admin.status()).await {
-            Ok(Ok(answer)) => Some(answer),
-            Ok(Err(error)) => {
-                tracing::debug!(cluster = %ObjectKey::of(cluster), %error, "the broker does not say where it stands");
-                None
-            }
-            Err(_) => None,
-        }
-    }
-
-    /// Forms the cluster; answers with its id. Decides again on what the API server has, not on what a cache had: a stale
-    /// cache could take a cluster that lost its data for one that has not been formed.
-    async fn form(
-        &self,
-        cluster: &PostroadCluster,
-        admin: &AdminClient,
-        findings: &Findings,
-    ) -> Result<String, Failure> {
-        let api: Api<PostroadCluster> = Api::namespaced(
-            self.context.client.clone(),
-            &cluster.namespace().unwrap_or_default(),
-        );
-        let live = api
-            .get(&cluster.name_any())
-            .await
-            .map_err(Failure::kube("reading the PostroadCluster"))?;
-        if live.uid() != cluster.uid() {
-            return Err(Failure::Defect(
-                "the PostroadCluster is another one now".to_owned(),
-            ));
-        }
-        let id = match identity::decide(recorded(&live), BrokerSays::Empty) {
-            Step::Bootstrap(id) => id,
-            Step::Intend => {
-                let id = uuid::Uuid::new_v4().to_string();
-                let findings = Findings {
-                    identity: Identity::Intended(id.clone()),
-                    ..findings.clone()
-                };
-                let intended = status::report(&live, &findings, self.context.clock.now());
-                status::patch(
-                    &self.context,
-                    &live,
-                    &intended,
-                    live.resource_version().as_deref(),
-                )
-                .await?;
-                id
-            }
-            _ => return Err(Failure::Defect("the cluster was formed meanwhile".to_owned())),
-        };
-        tracing::info!(cluster = %ObjectKey::of(cluster), id, "bootstrapping the broker");
-        let request = BootstrapRequest { cluster_id: Some(id) };
-        let formed = admin
-            .bootstrap(&request)
-            .await
-            .map_err(Failure::broker("bootstrapping the broker"))?;
-        let note = format!("cluster {} has been formed", formed.cluster_id);
-        let event = event(EventType::Normal, reason::BOOTSTRAPPED, "Bootstrap", &note);
-        self.context.events.publish(cluster.object_ref(&()), event);
-        Ok(formed.cluster_id)
     }
 
     /// Tells the registry whether the cluster can be used.
@@ -325,40 +227,6 @@ impl ClusterReconciler {
             }
         }
     }
-}
-
-fn recorded(cluster: &PostroadCluster) -> Recorded<'_> {
-    let status = cluster.status.as_ref();
-    Recorded {
-        id: status.and_then(|status| status.cluster_id.as_deref()),
-        bootstrapped: status.is_some_and(|status| is_true(&status.conditions, BOOTSTRAPPED)),
-        accepted_loss: cluster.annotations().get(ACCEPT_DATA_LOSS).map(String::as_str),
-    }
-}
-
-/// What is known while the broker does not answer.
-fn known_identity(cluster: &PostroadCluster) -> Identity {
-    let recorded = recorded(cluster);
-    match recorded.id {
-        Some(id) if recorded.bootstrapped => Identity::Formed(id.to_owned()),
-        Some(id) => Identity::Intended(id.to_owned()),
-        None => Identity::Unknown,
-    }
-}
-
-fn says(answer: Option<&StatusResponse>) -> BrokerSays<'_> {
-    match answer.map(|answer| answer.cluster_id.as_deref()) {
-        None => BrokerSays::Nothing,
-        Some(None) => BrokerSays::Empty,
-        Some(Some(id)) => BrokerSays::Member(id),
-    }
-}
-
-/// The pod's address, once it has one and is not on its way out.
-fn address(pod: &Pod) -> Option<String> {
-    let living = pod.metadata.deletion_timestamp.is_none();
-    let address = pod.status.as_ref()?.pod_ip.clone()?;
-    living.then_some(address).filter(|address| !address.is_empty())
 }
 
 fn next(findings: &Findings) -> Next {

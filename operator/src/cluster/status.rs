@@ -178,7 +178,7 @@ pub async fn write(context: &Context, cluster: &PostroadCluster, findings: &Find
     if after == before {
         return Ok(());
     }
-    match patch(context, cluster, &after, None).await {
+    match patch(context, cluster, &after).await {
         Ok(_) => {}
         Err(failure) if failure.is_not_found() => return Ok(()),
         Err(failure) => return Err(failure),
@@ -189,7 +189,8 @@ pub async fn write(context: &Context, cluster: &PostroadCluster, findings: &Find
     Ok(())
 }
 
-/// Writes `status`; with a version, only if the object still has it. Gives the object back as it is then.
+/// Writes `status`, only if the object still is the version it was decided on: a cache that lags must not undo what was
+/// recorded since, least of all the cluster's identity. Gives the object back as it is then.
 ///
 /// # Errors
 /// When the API server refuses.
@@ -197,12 +198,12 @@ pub async fn patch(
     context: &Context,
     cluster: &PostroadCluster,
     status: &PostroadClusterStatus,
-    version: Option<&str>,
 ) -> Result<PostroadCluster, Failure> {
     let api: Api<PostroadCluster> =
         Api::namespaced(context.client.clone(), &cluster.namespace().unwrap_or_default());
     // A field without a value is null, which removes it.
-    let mut patch = serde_json::json!({ "status": {
+    let version = serde_json::json!({ "uid": cluster.uid(), "resourceVersion": cluster.resource_version() });
+    let patch = serde_json::json!({ "metadata": version, "status": {
         "observedGeneration": status.observed_generation,
         "conditions": status.conditions,
         "clusterId": status.cluster_id,
@@ -212,9 +213,6 @@ pub async fn patch(
         "version": status.version,
         "endpoints": status.endpoints,
     }});
-    if let Some(version) = version {
-        patch["metadata"] = serde_json::json!({ "resourceVersion": version });
-    }
     let params = PatchParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),
         ..PatchParams::default()

@@ -18,11 +18,12 @@ use crate::error::Failure;
 use crate::finalizer;
 use crate::names::RESOURCE_FINALIZER;
 
-/// Gives a living object the finalizer, or takes it away, as its deletionPolicy says.
+/// Gives a living object the finalizer, or takes it away, as its deletionPolicy says. Answers whether it wrote: the change
+/// then comes back by the watch.
 ///
 /// # Errors
 /// When the API server refuses.
-pub async fn settle<K: Messaging>(context: &Context, object: &K) -> Result<(), Failure> {
+pub async fn settle<K: Messaging>(context: &Context, object: &K) -> Result<bool, Failure> {
     match object.deletion_policy() {
         DeletionPolicy::Delete => finalizer::add(&context.client, object, RESOURCE_FINALIZER).await,
         DeletionPolicy::Retain => finalizer::remove(&context.client, object, RESOURCE_FINALIZER).await,

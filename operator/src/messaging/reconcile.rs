@@ -38,7 +38,9 @@ impl<K: Messaging> MessagingReconciler<K> {
         if object.meta().deletion_timestamp.is_some() {
             return deletion::finish(&self.context, object).await;
         }
-        deletion::settle(&self.context, object).await?;
+        if deletion::settle(&self.context, object).await? {
+            return Ok(Next::Settled);
+        }
         let verdict = self.verdict(object).await;
         let place: Option<Place> = place(&self.context.state, object).ok();
         status::write(&self.context, object, place.as_ref(), &verdict).await?;

@@ -73,7 +73,9 @@ pub async fn write<K: Messaging>(
         return Ok(());
     }
     let api: Api<K> = Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
-    let patch = serde_json::json!({ "status": status_of::<K>(&after) });
+    // Only upon the version this was decided on: a cache that lags would undo what was reported since.
+    let version = serde_json::json!({ "uid": object.uid(), "resourceVersion": object.resource_version() });
+    let patch = serde_json::json!({ "metadata": version, "status": status_of::<K>(&after) });
     let params = PatchParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),
         ..PatchParams::default()

@@ -16,7 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[3] / "examples" / "shop"))
 
 import checks
 from catalogue import PRODUCTS
-from checks import check_equal
+from checks import check_equal, check_same
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--web", required=True)
@@ -81,20 +81,20 @@ def the_stock_is_what_was_not_taken():
 
 
 def each_paid_order_is_charged_once():
-    ledger = sorted(rows("payment", "SELECT order_id, customer, amount FROM ledger"))
+    ledger = rows("payment", "SELECT order_id, customer, amount FROM ledger")
     paid = [order for order in PLACED if order["expected"] == "paid"]
-    check_equal(ledger, sorted((order["order_id"], order["customer"], order["total"]) for order in paid), "ledger")
+    check_same(ledger, [(order["order_id"], order["customer"], order["total"]) for order in paid], "ledger")
 
 
 def each_customer_is_written_to_once():
-    wanted = sorted((order["order_id"], ABOUT[order["expected"]]) for order in PLACED)
+    wanted = [(order["order_id"], ABOUT[order["expected"]]) for order in PLACED]
     patience = time.monotonic() + 120
     while True:  # the notifier may come after the web
         letters = [json.loads(letter) for (letter,) in rows("notifier", "SELECT letter FROM outbox")]
         if len(letters) >= len(wanted) or time.monotonic() > patience:
             break
         time.sleep(0.2)
-    check_equal(sorted((letter["order_id"], letter["about"]) for letter in letters), wanted, "letters")
+    check_same([(letter["order_id"], letter["about"]) for letter in letters], wanted, "letters")
 
 
 if __name__ == "__main__":

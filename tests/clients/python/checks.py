@@ -1,5 +1,6 @@
 """What the check programs share: a check that failed says what was expected and what was found, and ends the program."""
 
+import collections
 import contextlib
 import sys
 
@@ -17,6 +18,13 @@ def check(condition: bool, what: str) -> None:
 
 def check_equal(found, expected, what: str) -> None:
     check(found == expected, f"{what}: expected {expected!r}, found {found!r}")
+
+
+def check_same(found: list, expected: list, what: str) -> None:
+    """Both have the same items, as often; the order does not matter. Says only what differs."""
+    found, expected = collections.Counter(found), collections.Counter(expected)
+    missing, extra = list((expected - found).elements()), list((found - expected).elements())
+    check(not missing and not extra, f"{what}: missing {missing[:10]}, too many {extra[:10]}")
 
 
 @contextlib.contextmanager

@@ -165,6 +165,7 @@ async fn nothing_is_left(dev: &DevMode) -> Result<()> {
         "web-rejected",
         "web-inventory",
         "web-paid",
+        "web-unpaid",
     ];
     for name in subscriptions {
         let key = ResourceKey {

@@ -21,54 +21,64 @@ pub fn programs() -> PathBuf {
 
 /// An interpreter that has the packages of `tests/clients/python/requirements.txt`: the one that `POSTROAD_PYTHON` names, or
 /// that of a virtual environment below the target folder, which is made when it is not there. None when this machine has no
-/// usable Python 3: tests then call [`skip`]. With `POSTROAD_REQUIRE_PYTHON=1`, as in CI, that is an error.
+/// usable Python 3: the terminal then says that the test was skipped. With `POSTROAD_REQUIRE_PYTHON=1`, as in CI, that is an
+/// error.
 ///
 /// # Errors
 /// The packages could not be installed.
 pub fn interpreter() -> Result<Option<PathBuf>> {
-    static FOUND: OnceLock<Result<Option<PathBuf>, String>> = OnceLock::new();
-    let found = FOUND.get_or_init(|| find().map_err(|error| format!("{error:#}")));
-    found.clone().map_err(anyhow::Error::msg)
+    static FOUND: OnceLock<Result<Found, String>> = OnceLock::new();
+    match FOUND.get_or_init(|| find().map_err(|error| format!("{error:#}"))) {
+        Ok(Found::Interpreter(path)) => Ok(Some(path.clone())),
+        Ok(Found::Nothing { why }) => {
+            skipped(why);
+            Ok(None)
+        }
+        Err(error) => bail!("{error}"),
+    }
 }
 
-fn find() -> Result<Option<PathBuf>> {
+enum Found {
+    Interpreter(PathBuf),
+    Nothing { why: String },
+}
+
+fn find() -> Result<Found> {
     if let Some(path) = std::env::var_os("POSTROAD_PYTHON") {
-        return Ok(Some(path.into()));
+        return Ok(Found::Interpreter(path.into()));
     }
     let test = std::env::current_exe()?;
     let target = test
         .ancestors()
         .nth(3)
         .context("this test is not in a target folder")?;
-    std::fs::create_dir_all(target)?;
     // Other test processes may want it at the same moment.
     let lock = File::create(target.join("python.lock"))?;
     lock.lock()?;
     let setup = programs().join("setup.sh");
-    let output = Command::new(&setup)
-        .arg(target.join("python"))
-        .output()
-        .with_context(|| format!("{}", setup.display()))?;
+    let output = Command::new(&setup).arg(target.join("python")).output();
+    let output = output.with_context(|| setup.display().to_string())?;
     let complaint = String::from_utf8_lossy(&output.stderr);
     match output.status.code() {
-        Some(0) => Ok(Some(PathBuf::from(String::from_utf8(output.stdout)?.trim()))),
-        Some(NO_PYTHON) if std::env::var_os("POSTROAD_REQUIRE_PYTHON").is_none() => {
-            skip(complaint.trim());
-            Ok(None)
-        }
+        Some(0) => Ok(Found::Interpreter(
+            String::from_utf8(output.stdout)?.trim().into(),
+        )),
+        Some(NO_PYTHON) if std::env::var_os("POSTROAD_REQUIRE_PYTHON").is_none() => Ok(Found::Nothing {
+            why: complaint.trim().to_owned(),
+        }),
         _ => bail!("{} failed ({}): {complaint}", setup.display(), output.status),
     }
 }
 
-/// Says on the terminal that a test was skipped and why; the test runner can't.
-pub fn skip(why: &str) {
+/// Says so on the terminal; the test runner has no word for it.
+fn skipped(why: &str) {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     // Not `eprintln!`: its output is captured and only shown when a test fails.
     let written = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
     written.expect("standard error can be written to");
 }
 
-/// Runs a program of `folder` to its end, with the broker's address in the environment; what it wrote to standard output.
+/// Runs a program to its end, with the broker's address in the environment; what it wrote to standard output.
 ///
 /// # Errors
 /// The program failed: with everything it wrote.

@@ -21,7 +21,7 @@ impl Sent {
     pub fn data(self, length: usize) -> Vec<u8> {
         let mut data = format!("{} {} {} {} ", self.publisher, self.batch, self.place, self.of).into_bytes();
         let filler = self.filler();
-        data.extend((data.len()..length).map(|at| filler(at)));
+        data.extend((data.len()..length).map(filler));
         data
     }
 

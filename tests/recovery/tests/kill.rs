@@ -68,8 +68,11 @@ async fn what_was_confirmed_survives_kill_9() -> Result<()> {
         broker.start_again().await?;
     }
 
+    let log = broker.pubsub().drain(AUDIT).await?;
+    let rest = broker.pubsub().drain(&names().subscription).await?;
     let history = history.lock().unwrap_or_else(PoisonError::into_inner);
-    check(&broker, &history).await
+    history.check_log(&log)?;
+    history.check_consumed(&rest)
 }
 
 /// Kills the broker somewhere in its start; where is left to chance.
@@ -77,10 +80,4 @@ async fn kill_during_recovery(broker: &mut Broker, dice: &mut Dice) -> Result<()
     broker.spawn_again()?;
     tokio::time::sleep(Duration::from_micros(dice.within(0..100_000))).await;
     broker.kill()
-}
-
-async fn check(broker: &Broker, history: &History) -> Result<()> {
-    let pubsub = broker.pubsub();
-    history.check_log(&pubsub.drain(AUDIT).await?)?;
-    history.check_consumed(&pubsub.drain(&names().subscription).await?)
 }

@@ -44,9 +44,11 @@ async fn a_stop_under_load_loses_nothing() -> Result<()> {
         broker.start_again().await?;
     }
 
+    let log = broker.pubsub().drain("projects/shop/subscriptions/audit").await?;
+    let rest = broker.pubsub().drain(&worker).await?;
     let history = history.lock().unwrap_or_else(PoisonError::into_inner);
-    history.check_log(&broker.pubsub().drain("projects/shop/subscriptions/audit").await?)?;
-    history.check_consumed(&broker.pubsub().drain(&worker).await?)
+    history.check_log(&log)?;
+    history.check_consumed(&rest)
 }
 
 #[tokio::test(flavor = "multi_thread")]

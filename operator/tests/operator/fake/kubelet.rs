@@ -1,6 +1,6 @@
 //! What Kubernetes makes of a StatefulSet: claims and pods, their revision, their readiness.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -17,9 +17,42 @@ pub async fn run(api: FakeApi, brokers: BTreeMap<(String, String), FakeBroker>) 
             .iter()
             .map(|(key, broker)| (key.clone(), broker.is_ready()))
             .collect();
-        api.change(|store| tend(store, &ready));
+        api.change(|store| {
+            collect_garbage(store);
+            tend(store, &ready);
+        });
         // Brokers become ready without telling.
         let _ = tokio::time::timeout(std::time::Duration::from_millis(20), changed.changed()).await;
+    }
+}
+
+/// What was made for an owner that was gone already.
+fn collect_garbage(store: &mut Store) {
+    let uids: BTreeSet<String> = store
+        .objects
+        .values()
+        .filter_map(|object| object["metadata"]["uid"].as_str().map(str::to_owned))
+        .collect();
+    let orphaned = |object: &Value| {
+        let owners = object["metadata"]["ownerReferences"]
+            .as_array()
+            .filter(|owners| !owners.is_empty());
+        owners.is_some_and(|owners| {
+            owners
+                .iter()
+                .all(|owner| !uids.contains(owner["uid"].as_str().unwrap_or_default()))
+        })
+    };
+    let orphans: Vec<Key> = store
+        .objects
+        .iter()
+        .filter(|(_, object)| orphaned(object))
+        .map(|(key, _)| key.clone())
+        .collect();
+    for orphan in orphans {
+        if store.objects.contains_key(&orphan) {
+            store.delete(&orphan);
+        }
     }
 }
 

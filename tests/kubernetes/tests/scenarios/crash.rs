@@ -9,7 +9,7 @@ use postroad_kubernetes_tests::scenario;
 use serde_json::json;
 
 /// How many messages are published, and how many a second.
-const MESSAGES: u32 = 6_000;
+const MESSAGES: u32 = 4_000;
 const RATE: u32 = 150;
 
 #[test]
