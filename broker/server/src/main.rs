@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use postroad_broker::config::{Config, ConfigError, File, Settings};
 use postroad_broker::signals::StopSignals;
-use postroad_broker::{Broker, logging};
+use postroad_broker::{Broker, logging, open_files};
 
 /// The configuration is wrong, as clap has it for a wrong flag.
 const EXIT_CONFIG: u8 = 2;
@@ -72,6 +72,7 @@ fn run(config: Config) -> ExitCode {
         eprintln!("error: {error}");
         return ExitCode::FAILURE;
     }
+    open_files::raise_limit();
     match run_to_end(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

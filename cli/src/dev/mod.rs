@@ -134,6 +134,7 @@ impl Dev {
         reader: Reader,
         files: &[SourceFile],
     ) -> anyhow::Result<Self> {
+        postroad_broker::open_files::raise_limit();
         let broker = Broker::start(config).await.map_err(|error| not_started(&error))?;
         let admin = format!("http://{}", broker.addresses().admin);
         let client = Client::new(&admin, None)?;
