@@ -5,12 +5,22 @@ mod support;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use postroad_node::{Change, SessionOptions};
+use postroad_node::{Change, Node, SessionOptions};
 use postroad_types::{ErrorKind, Message};
 use support::{message, open, options, put_subscription, put_topic, subscription, texts, topic};
+use tempfile::TempDir;
 
 const NOW: Duration = Duration::ZERO;
 const LONG: Duration = Duration::from_secs(60);
+/// A node whose topic has that many partitions and whose subscription has that deadline, in seconds.
+async fn ready(partitions: u32, deadline: u32) -> (TempDir, Node) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let node = open(options(folder.path())).await;
+    put_topic(&node, partitions).await;
+    put_subscription(&node, deadline).await;
+    (folder, node)
+}
+
 const UNBOUNDED: SessionOptions = SessionOptions {
     ack_deadline: None,
     max_messages: 0,
@@ -19,10 +29,7 @@ const UNBOUNDED: SessionOptions = SessionOptions {
 
 #[tokio::test]
 async fn a_message_comes_with_all_that_was_published() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let node = open(options(folder.path())).await;
-    put_topic(&node, 1).await;
-    put_subscription(&node, 10).await;
+    let (_folder, node) = ready(1, 10).await;
     let published = Message {
         data: "Grüße".into(),
         attributes: vec![("kind".into(), "greeting".into()), ("empty".into(), "".into())],
@@ -41,10 +48,7 @@ async fn a_message_comes_with_all_that_was_published() {
 
 #[tokio::test]
 async fn what_is_acknowledged_does_not_come_again_and_what_is_not_does_after_a_restart() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let node = open(options(folder.path())).await;
-    put_topic(&node, 1).await;
-    put_subscription(&node, 10).await;
+    let (folder, node) = ready(1, 10).await;
     let messages = ["a", "b", "c", "d"].map(message).to_vec();
     node.publish(&topic(), messages).await.expect("published");
     let received = node.pull(&subscription(), 10, LONG).await.expect("pulled");
@@ -73,10 +77,7 @@ async fn what_is_acknowledged_does_not_come_again_and_what_is_not_does_after_a_r
 
 #[tokio::test]
 async fn a_nack_and_a_deadline_bring_a_message_back() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let node = open(options(folder.path())).await;
-    put_topic(&node, 1).await;
-    put_subscription(&node, 10).await;
+    let (_folder, node) = ready(1, 10).await;
     node.publish(&topic(), vec![message("again")])
         .await
         .expect("published");
@@ -110,10 +111,7 @@ async fn a_nack_and_a_deadline_bring_a_message_back() {
 
 #[tokio::test]
 async fn a_session_gets_no_more_than_its_credit() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let node = open(options(folder.path())).await;
-    put_topic(&node, 1).await;
-    put_subscription(&node, 600).await;
+    let (_folder, node) = ready(1, 600).await;
     let mut session = node
         .open_session(
             &subscription(),
@@ -142,10 +140,7 @@ async fn a_session_gets_no_more_than_its_credit() {
 
 #[tokio::test]
 async fn partitions_share_messages_and_keep_keys_together() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let node = open(options(folder.path())).await;
-    put_topic(&node, 4).await;
-    put_subscription(&node, 600).await;
+    let (_folder, node) = ready(4, 600).await;
     let messages: Vec<Message> = (0..200)
         .map(|number| Message {
             key: Some(format!("key-{}", number % 20).into()),
@@ -226,10 +221,7 @@ async fn a_backlog_comes_from_disk() {
 
 #[tokio::test]
 async fn a_deleted_subscription_ends_its_sessions() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let node = open(options(folder.path())).await;
-    put_topic(&node, 1).await;
-    put_subscription(&node, 10).await;
+    let (_folder, node) = ready(1, 10).await;
     let mut session = node
         .open_session(&subscription(), UNBOUNDED)
         .await
@@ -244,10 +236,7 @@ async fn a_deleted_subscription_ends_its_sessions() {
 
 #[tokio::test]
 async fn more_partitions_lose_nothing_for_a_consumer_that_is_there() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let node = open(options(folder.path())).await;
-    put_topic(&node, 1).await;
-    put_subscription(&node, 10).await;
+    let (_folder, node) = ready(1, 10).await;
     let mut session = node
         .open_session(&subscription(), UNBOUNDED)
         .await

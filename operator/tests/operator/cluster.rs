@@ -39,11 +39,11 @@ async fn a_cluster_comes_up_is_formed_once_and_is_left_alone() {
             .is_null()
     );
     world.quiet().await;
-    let writes = world.api.effective_writes().len();
+    let writes = world.api.writes();
     world.annotate(CLUSTERS, "shop", "main", json!({"somebody": "looks"}));
     world.quiet().await;
     assert_eq!(
-        world.api.effective_writes().len(),
+        world.api.writes(),
         writes,
         "nothing differs, so nothing is written"
     );

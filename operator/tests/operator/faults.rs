@@ -15,10 +15,10 @@ async fn a_storm_of_faults_converges() {
         .unwrap_or_else(|| rand::rng().random());
     println!("SEED={seed}");
     let world = World::new().await;
-    world.api.set_faults(Faults::storm(seed, 30));
+    world.api.set_faults(Faults::storm(seed, 15));
     world
         .broker
-        .with(|catalog| catalog.faults = Faults::storm(seed ^ 1, 20));
+        .with(|catalog| catalog.faults = Faults::storm(seed ^ 1, 15));
     let operator = world.operator("a");
     world.apply(CLUSTERS, "shop", "main", json!({}));
     for number in 0..20 {

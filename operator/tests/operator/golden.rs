@@ -28,7 +28,7 @@ fn defaults() -> ClusterDefaults {
 
 fn full() -> PostroadCluster {
     cluster(json!({
-        "image": "registry.example/postroad:2", "imagePullPolicy": "Always", "imagePullSecrets": [{"name": "pull"}],
+        "image": "example/postroad:2", "imagePullPolicy": "Always", "imagePullSecrets": [{"name": "pull"}],
         "shards": 8, "storage": {"size": "100Gi", "storageClassName": "fast"},
         "logging": {"level": "debug", "format": "text"},
         "service": {"type": "LoadBalancer", "annotations": {"cloud/internal": "true"}},

@@ -80,16 +80,21 @@ impl FakeApi {
         *self.0.faults.lock() = faults;
     }
 
-    /// The writes of an operator that changed something, events and leases aside.
-    pub fn effective_writes(&self) -> Vec<Write> {
+    /// The writes of operators, events and leases aside.
+    pub fn writes(&self) -> Vec<Write> {
         let noise = |write: &&Write| write.path.contains("/events") || write.path.contains("/leases");
         self.0
             .writes
             .lock()
             .iter()
-            .filter(|write| write.changed && !noise(write))
+            .filter(|write| !noise(write))
             .cloned()
             .collect()
+    }
+
+    /// Those of them that changed something.
+    pub fn effective_writes(&self) -> Vec<Write> {
+        self.writes().into_iter().filter(|write| write.changed).collect()
     }
 
     async fn serve(&self, client: &str, request: Request<Body>) -> Result<Response<Answer>, std::io::Error> {
