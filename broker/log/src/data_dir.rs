@@ -136,19 +136,9 @@ impl DataDir {
         self.path.join("journal")
     }
 
-    /// The folder of the checkpoints; whoever writes the first one creates it.
-    pub fn checkpoints_dir(&self) -> PathBuf {
-        self.path.join("checkpoints")
-    }
-
-    /// The checkpoint of a shard.
-    pub fn checkpoint_path(&self, shard: u32) -> PathBuf {
-        self.checkpoints_dir().join(format!("{shard:04}.checkpoint"))
-    }
-
-    /// The folder of a partition's segments; `name` is a plain file name that the caller chooses.
-    pub fn partition_dir(&self, name: &str) -> PathBuf {
-        self.path.join("partitions").join(name)
+    /// The folder of the shards; whoever writes into it first creates it.
+    pub fn shards_dir(&self) -> PathBuf {
+        self.path.join("shards")
     }
 }
 

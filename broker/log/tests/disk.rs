@@ -72,7 +72,7 @@ fn a_journal_on_real_files_rolls_recycles_and_recovers() {
 fn segments_and_a_checkpoint_on_real_files() {
     let folder = tempfile::tempdir().unwrap();
     let data = DataDir::open(&storage(), folder.path(), || 1).unwrap();
-    let dir = data.partition_dir("3-0");
+    let dir = data.shards_dir().join("0001").join("3-0");
     let options = SegmentOptions {
         segment_bytes: 100_000,
         ..SegmentOptions::default()
@@ -88,8 +88,8 @@ fn segments_and_a_checkpoint_on_real_files() {
         .collect();
     files.append(&batches).unwrap();
     let manifest = files.sync().unwrap();
-    storage().create_dir_all(&data.checkpoints_dir()).unwrap();
-    write_checkpoint(&Disk, &data.checkpoint_path(1), &manifest.encode()).unwrap();
+    storage().create_dir_all(&data.shards_dir()).unwrap();
+    write_checkpoint(&Disk, &data.shards_dir().join("checkpoint"), &manifest.encode()).unwrap();
     files
         .append(&[StoredBatch {
             base_offset: 500,
@@ -98,7 +98,9 @@ fn segments_and_a_checkpoint_on_real_files() {
         .unwrap();
     drop(files);
 
-    let checkpoint = read_checkpoint(&Disk, &data.checkpoint_path(1)).unwrap().unwrap();
+    let checkpoint = read_checkpoint(&Disk, &data.shards_dir().join("checkpoint"))
+        .unwrap()
+        .unwrap();
     let manifest = postroad_log::SegmentManifest::decode(&checkpoint).unwrap();
     let files = PartitionFiles::open(storage(), &dir, options, Some(&manifest)).unwrap();
     assert_eq!(files.read(0, usize::MAX).unwrap(), batches);

@@ -159,6 +159,25 @@ fn trimmed_segments_are_gone_and_an_older_manifest_may_still_name_them() {
     assert_eq!(all(&files, 0), batches(third, (900 - third) / 3));
 }
 
+/// A broker trimmed everything, started, began a checkpoint and was killed before that was durable: at the next start the
+/// older manifest comes a second time. The first opening had removed `trim`, so the second missed the segments, and the
+/// broker could not start any more.
+#[test]
+fn a_manifest_whose_segments_were_all_trimmed_may_come_again_and_again() {
+    let disk = FaultyDisk::new(8);
+    let files = open(&disk, None).unwrap();
+    files.append(&batches(0, 33)).unwrap();
+    let manifest = files.sync().unwrap();
+    files.trim_to(99).unwrap();
+    assert_eq!(files.first_offset(), None);
+    for _ in 0..3 {
+        disk.crash();
+        let files = open(&disk, Some(&manifest)).unwrap();
+        assert_eq!((files.first_offset(), files.end_offset()), (None, Some(99)));
+        files.append(&batches(99, 1)).unwrap();
+    }
+}
+
 /// A partition that is read as fast as it is written keeps no file that nobody needs.
 #[test]
 fn the_last_segment_is_retired_when_it_is_consumed_and_large_enough() {

@@ -25,7 +25,11 @@ impl Node {
         for id in &ids {
             match hub.part(id) {
                 Err(error) => invalid = Some(error),
-                Ok(part) if part.acknowledge(id.offset, id.generation).is_new => {
+                // One that was acknowledged before may still wait for the disk, or have failed to get there: unless the log
+                // has it, it is proposed again, which changes nothing.
+                Ok(part)
+                    if part.acknowledge(id.offset, id.generation).is_new || !hub.in_log(part, id.offset) =>
+                {
                     offsets.entry(id.partition).or_default().push(id.offset);
                 }
                 Ok(_) => {}
@@ -62,7 +66,20 @@ impl Node {
         let command = Command::ack(hub.subscription.id, part.id, runs(&offsets));
         part.shard.propose(command).await?;
         hub.acknowledged.inc_by(offsets.len() as u64);
+        self.tell_successor(hub, partition, &offsets);
         Ok(())
+    }
+
+    /// A hub that was made anew while the acknowledgement was on its way read the log before it was there.
+    fn tell_successor(&self, hub: &Hub, partition: u32, offsets: &[u64]) {
+        let current = self.inner.hubs.existing(hub.subscription.id);
+        let Some(current) = current.filter(|current| !std::ptr::eq(&raw const **current, hub)) else {
+            return;
+        };
+        if let Some(part) = current.parts.get(partition as usize) {
+            offsets.iter().for_each(|offset| _ = part.acknowledge(*offset, 0));
+            current.wake.notify_waiters();
+        }
     }
 
     /// Moves deadlines: each to the duration from now; zero gives the message back for redelivery at once. Stale ids

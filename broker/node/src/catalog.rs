@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use futures::future::join_all;
 use postroad_core::{Catalog, Change, Changed, Command, Reply, Subscription, Topic};
 use postroad_types::{Error, Namespace, Owner, ResourceName, Result, ShardId, SubscriptionName, TopicName};
 
@@ -52,11 +51,8 @@ impl Node {
             Ok(shard) => shard,
             Err(error) => return changes.iter().map(|_| Err(error.clone())).collect(),
         };
-        // Proposals of one task keep their order, and those that wait go into one entry.
-        let proposals = changes
-            .into_iter()
-            .map(|change| catalog.propose(Command::change(owner, change)));
-        let replies = join_all(proposals).await;
+        let commands = changes.into_iter().map(|change| Command::change(owner, change));
+        let replies = catalog.propose_all(commands).await;
         let changed = |reply| match reply {
             Reply::Changed(changed) => Ok(changed),
             other => Err(Error::internal(format!(

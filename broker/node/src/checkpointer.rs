@@ -26,19 +26,27 @@ pub(crate) fn spawn(node: &Node) {
                 _ = ticks.tick() => {}
             }
             let Some(inner) = inner.upgrade() else { return };
-            if let Some(shard) = due(&inner) {
-                let started = std::time::Instant::now();
-                match shard.checkpoint().await {
-                    Ok(()) => inner
-                        .metrics
-                        .checkpoint_duration
-                        .observe(started.elapsed().as_secs_f64()),
-                    // The shard has stopped, which is watched and reported elsewhere.
-                    Err(error) => tracing::debug!(%error, "no checkpoint"),
-                }
+            // As many as are due, but each shard once: one that can't get any further must not keep the others waiting.
+            for _ in 0..inner.shards().len() {
+                let Some(shard) = due(&inner).filter(|_| !stopping.is_cancelled()) else {
+                    break;
+                };
+                take(&inner, &shard).await;
             }
         }
     });
+}
+
+async fn take(inner: &Inner, shard: &Shard) {
+    let started = std::time::Instant::now();
+    match shard.checkpoint().await {
+        Ok(()) => inner
+            .metrics
+            .checkpoint_duration
+            .observe(started.elapsed().as_secs_f64()),
+        // The shard has stopped, which is watched and reported elsewhere.
+        Err(error) => tracing::debug!(%error, "no checkpoint"),
+    }
 }
 
 /// The shard whose checkpoint is due; the one with most in memory, or the one that holds the oldest journal file.

@@ -1,4 +1,4 @@
-//! The file that says which cluster this broker's disk belongs to (docs/formats/data-folder.md). It is written before the
+//! The file that says which cluster this broker's disk belongs to (docs/formats/entries.md). It is written before the
 //! shards are made, so that a crash in between is finished at the next start.
 
 use std::path::Path;

@@ -26,6 +26,7 @@ pub(crate) struct Hub {
     /// Where the next take begins, so that every partition has its turn.
     turn: AtomicUsize,
     holders: AtomicU64,
+    sessions: AtomicUsize,
     delivered: IntCounter,
     delivered_bytes: IntCounter,
     pub(crate) acknowledged: IntCounter,
@@ -46,11 +47,34 @@ impl Hub {
             closed: CancellationToken::new(),
             turn: AtomicUsize::new(0),
             holders: AtomicU64::new(1),
+            sessions: AtomicUsize::new(0),
             delivered: metrics.delivered_messages.with_label_values(&labels),
             delivered_bytes: metrics.delivered_bytes.with_label_values(&labels),
             acknowledged: metrics.acknowledged_messages.with_label_values(&labels),
             subscription,
         })
+    }
+
+    /// Whether the log has the acknowledgement of an offset.
+    pub(crate) fn in_log(&self, part: &Part, offset: u64) -> bool {
+        part.shard.with_state(|state| {
+            let cursor = state
+                .partition(&part.id)
+                .and_then(|partition| partition.cursor(self.subscription.id));
+            cursor.is_none_or(|cursor| cursor.is_acked(offset))
+        })
+    }
+
+    /// A session begins; it says so when it ends.
+    pub(crate) fn enter(&self) {
+        self.sessions.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// A session ends. Without one, decoded records would only take memory.
+    pub(crate) fn leave(&self) {
+        if self.sessions.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.parts.iter().for_each(Part::clear);
+        }
     }
 
     /// A number for a new consumer.
@@ -252,7 +276,20 @@ impl Node {
     /// `NotFound`; `Unavailable` while node or subscription are not ready.
     pub(crate) fn hub(&self, name: &SubscriptionName) -> Result<Arc<Hub>> {
         let subscription = self.subscription(name)?;
-        self.inner.hubs.get_or_open(&self.inner, subscription)
+        if let Some(hub) = self.inner.hubs.existing(subscription.id) {
+            return Ok(hub);
+        }
+        let hub = self.inner.hubs.get_or_open(&self.inner, subscription)?;
+        // Deleted while its hub was opened: nobody else would close that.
+        if self
+            .subscription(name)
+            .is_ok_and(|now| now.id == hub.subscription.id)
+        {
+            return Ok(hub);
+        }
+        self.inner.hubs.close(hub.subscription.id);
+        self.inner.metrics.forget_subscription(name);
+        Err(Error::not_found(name))
     }
 }
 

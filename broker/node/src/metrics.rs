@@ -322,7 +322,7 @@ fn gauge(value: u64) -> i64 {
 /// When the oldest unacknowledged messages were published: read from disk once, then kept until the cursor moves.
 #[derive(Default)]
 pub(crate) struct OldestCache {
-    known: Mutex<HashMap<PartitionId, (u64, Timestamp)>>,
+    known: Mutex<HashMap<(PartitionId, u64), Timestamp>>,
 }
 
 /// Entries kept; more are for partitions that are gone.
@@ -334,12 +334,7 @@ impl OldestCache {
         if let Some(time) = log.published_at(offset) {
             return Some(time);
         }
-        if let Some((_, time)) = self
-            .known
-            .lock()
-            .get(&log.id())
-            .filter(|(known, _)| *known == offset)
-        {
+        if let Some(time) = self.known.lock().get(&(log.id(), offset)) {
             return Some(*time);
         }
         if !matches!(log.locate(offset, 1), Located::Disk) {
@@ -357,7 +352,7 @@ impl OldestCache {
         if known.len() >= OLDEST_ENTRIES {
             known.clear();
         }
-        known.insert(log.id(), (offset, time));
+        known.insert((log.id(), offset), time);
         Some(time)
     }
 }

@@ -207,25 +207,34 @@ impl Node {
                 _ => Ok(cluster.id.clone()),
             };
         }
+        if let Some(failure) = self.failure() {
+            return Err(Error::unavailable(failure));
+        }
         let id = cluster_id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         check_cluster_id(&id)?;
         let file = ClusterFile::new(id.clone(), self.inner.options.shards);
-        let inner = Arc::clone(&self.inner);
-        let written = file.clone();
-        let write = move || written.write(&*inner.storage, inner.data_dir.path());
-        let failed = |error: &dyn std::fmt::Display| Error::internal(format!("bootstrap failed: {error}"));
-        match tokio::task::spawn_blocking(write).await {
-            Ok(result) => result.map_err(|error| failed(&error))?,
-            Err(error) => return Err(failed(&error)),
+        if let Err(error) = self.write_and_start(file).await {
+            // The disk is half a cluster's: the next start of the process finishes it, or says what is wrong.
+            let reason = format!("the bootstrap failed: {error}");
+            tracing::error!(reason, "this broker serves no more");
+            self.inner.fail(reason.clone());
+            return Err(Error::internal(reason));
         }
-        self.start(file).await.map_err(|error| failed(&error))?;
         tracing::info!(cluster = %id, broker = %self.inner.broker, "bootstrapped");
         Ok(id)
     }
 
+    async fn write_and_start(&self, file: ClusterFile) -> Result<(), OpenError> {
+        let (inner, written) = (Arc::clone(&self.inner), file.clone());
+        let write = move || written.write(&*inner.storage, inner.data_dir.path());
+        let written = tokio::task::spawn_blocking(write).await;
+        written.map_err(|error| OpenError::Interrupted(error.to_string()))??;
+        self.start(file).await
+    }
+
     async fn start(&self, file: ClusterFile) -> Result<(), OpenError> {
         let inner = &self.inner;
-        let folder = inner.data_dir.path().join("shards");
+        let folder = inner.data_dir.shards_dir();
         let factory = ShardFactory {
             broker: inner.broker,
             journal: &inner.journal,
@@ -275,7 +284,7 @@ impl Node {
                     let Some(inner) = inner.upgrade() else { return };
                     let reason = format!("shard {} has stopped: {reason}", shard.id());
                     tracing::error!(shard = shard.id().0, reason, "a shard has stopped; this broker serves no more");
-                    inner.failure.send_if_modified(|failure| failure.is_none() && failure.replace(reason).is_none());
+                    inner.fail(reason);
                 }
             }
         });
@@ -333,6 +342,12 @@ impl Node {
 }
 
 impl Inner {
+    /// The first failure counts.
+    fn fail(&self, reason: String) {
+        self.failure
+            .send_if_modified(|failure| failure.is_none() && failure.replace(reason).is_none());
+    }
+
     pub(crate) fn shards(&self) -> &[Arc<Shard>] {
         self.cluster.get().map_or(&[], |cluster| &cluster.shards)
     }

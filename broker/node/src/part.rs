@@ -39,9 +39,27 @@ pub(crate) struct Want {
     pub(crate) now: u64,
     pub(crate) deadline: u64,
     pub(crate) messages: usize,
+    /// Of one batch; the first message may have more.
     pub(crate) bytes: u64,
-    /// Whether the first message may be bigger than `bytes`: else a big message would never come.
-    pub(crate) oversize: bool,
+    /// What the consumer may hold more than it does; a consumer that holds nothing may get one message with more.
+    pub(crate) credit: u64,
+    /// Whether nothing was taken yet.
+    pub(crate) first: bool,
+    /// Whether the consumer holds nothing.
+    pub(crate) empty_handed: bool,
+}
+
+impl Want {
+    fn refuses(&self, size: u64) -> bool {
+        size > self.bytes && !self.first || size > self.credit && !(self.first && self.empty_handed)
+    }
+
+    fn took(&mut self, size: u64) {
+        self.messages -= 1;
+        self.bytes = self.bytes.saturating_sub(size);
+        self.credit = self.credit.saturating_sub(size);
+        self.first = false;
+    }
 }
 
 /// A message that was just leased.
@@ -121,7 +139,7 @@ impl Part {
         match window.find(offset) {
             Found::Record(record) => {
                 let size = record.message.size() as u64;
-                if size > want.bytes && !want.oversize {
+                if want.refuses(size) {
                     return Ok(ControlFlow::Break(Stop::Satisfied));
                 }
                 let lease = leases.lease(
@@ -132,9 +150,7 @@ impl Part {
                 );
                 let lease = lease
                     .ok_or_else(|| Error::internal(format!("offset {offset} was deliverable and is not")))?;
-                want.messages -= 1;
-                want.bytes = want.bytes.saturating_sub(size);
-                want.oversize = false;
+                want.took(size);
                 out.push(Leased {
                     partition: self.id.index,
                     offset,
@@ -197,6 +213,13 @@ impl Part {
     /// Whether the message waits for redelivery now.
     pub(crate) fn nack(&self, offset: u64, generation: u32) -> bool {
         self.state.lock().leases.nack(offset, generation).is_some()
+    }
+
+    /// Forgets what was decoded ahead.
+    pub(crate) fn clear(&self) {
+        let mut state = self.state.lock();
+        state.fresh.clear();
+        state.again.clear();
     }
 
     /// Ends the leases that ran out by `now`; their messages wait for redelivery.

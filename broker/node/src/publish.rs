@@ -8,10 +8,10 @@ use std::time::Instant;
 use futures::future::try_join_all;
 use parking_lot::RwLock;
 use postroad_core::{Command, Reply, Topic};
+use postroad_shard::proposer::Permit;
 use postroad_types::record::RecordBatch;
 use postroad_types::{Error, Message, MessageId, PartitionId, Result, TopicId, TopicName, limits};
 use prometheus::IntCounter;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::node::{Node, PERMIT_BYTES, PUBLISH_WAIT};
 
@@ -78,7 +78,7 @@ impl Node {
             return Err(Error::invalid("a publish needs at least one message"));
         }
         let bytes: usize = messages.iter().map(Message::size).sum();
-        let _place = self.place(bytes + messages.len() * MESSAGE_OVERHEAD).await?;
+        let place = self.place(bytes + messages.len() * MESSAGE_OVERHEAD).await?;
         let count = messages.len();
         let ids = match open.partitions.load(Ordering::Acquire) {
             0 => {
@@ -86,8 +86,8 @@ impl Node {
                     "{name} is being made ready; try again"
                 )));
             }
-            1 => self.append(&topic, 0, &messages).await?,
-            partitions => self.spread(&topic, &open, partitions, messages).await?,
+            1 => self.append(&topic, 0, &messages, place).await?,
+            partitions => self.spread(&topic, &open, partitions, messages, place).await?,
         };
         open.messages.inc_by(count as u64);
         open.bytes.inc_by(bytes as u64);
@@ -99,7 +99,7 @@ impl Node {
     }
 
     /// A place for `bytes` among what waits to become durable.
-    async fn place(&self, bytes: usize) -> Result<OwnedSemaphorePermit> {
+    async fn place(&self, bytes: usize) -> Result<Permit> {
         if bytes > limits::MAX_PUBLISH_BYTES * 2 {
             return Err(Error::invalid(format!("a publish of {bytes} bytes is too big")));
         }
@@ -107,7 +107,7 @@ impl Node {
         let place = Arc::clone(&self.inner.publish_bytes).acquire_many_owned(permits);
         let exhausted = "too many publishes wait for the disk; slow down and try again";
         match tokio::time::timeout(PUBLISH_WAIT, place).await {
-            Ok(Ok(permit)) => Ok(permit),
+            Ok(Ok(permit)) => Ok(Arc::new(permit)),
             Ok(Err(_)) => Err(Error::unavailable("the broker is stopping")),
             Err(_) => Err(Error::exhausted(exhausted)),
         }
@@ -119,6 +119,7 @@ impl Node {
         open: &OpenTopic,
         partitions: u32,
         messages: Vec<Message>,
+        permit: Permit,
     ) -> Result<Vec<MessageId>> {
         let turn = open.turn.fetch_add(1, Ordering::Relaxed) % partitions;
         let mut groups: BTreeMap<u32, (Vec<usize>, Vec<Message>)> = BTreeMap::new();
@@ -129,18 +130,26 @@ impl Node {
             places.push(place);
             messages.push(message);
         }
-        let appends = groups
-            .into_iter()
-            .map(|(partition, (places, messages))| async move {
-                let ids = self.append(topic, partition, &messages).await?;
+        let appends = groups.into_iter().map(|(partition, (places, messages))| {
+            let permit = Arc::clone(&permit);
+            async move {
+                let ids = self.append(topic, partition, &messages, permit).await?;
                 Ok::<_, Error>(places.into_iter().zip(ids))
-            });
+            }
+        });
+        // Messages of different partitions may be there in part when one of them fails.
         let mut placed: Vec<_> = try_join_all(appends).await?.into_iter().flatten().collect();
         placed.sort_unstable_by_key(|(place, _)| *place);
         Ok(placed.into_iter().map(|(_, id)| id).collect())
     }
 
-    async fn append(&self, topic: &Topic, partition: u32, messages: &[Message]) -> Result<Vec<MessageId>> {
+    async fn append(
+        &self,
+        topic: &Topic,
+        partition: u32,
+        messages: &[Message],
+        permit: Permit,
+    ) -> Result<Vec<MessageId>> {
         let unavailable =
             || Error::unavailable(format!("partition {partition} of {} is not here", topic.name));
         let shard = topic
@@ -155,7 +164,8 @@ impl Node {
             topic: topic.id,
             index: partition,
         };
-        match shard.propose(Command::append(id, batch, count)).await? {
+        let append = Command::append(id, batch, count);
+        match shard.propose_holding(append, Some(permit)).await? {
             Reply::Appended { base_offset } => {
                 let offsets = base_offset..base_offset + u64::from(count);
                 Ok(offsets.map(|offset| MessageId { partition, offset }).collect())

@@ -38,11 +38,11 @@ impl Node {
 
     async fn forget(&self, changed: &Changed) -> Result<()> {
         if let Some(subscription) = &changed.subscription {
-            self.inner.hubs.close(subscription.id);
-            self.inner.metrics.forget_subscription(&subscription.name);
             if let Some(topic) = subscription.topic_id.and_then(|id| self.inner.topic_by_id(id)) {
                 self.close_cursors(&topic, subscription.id).await?;
             }
+            self.inner.hubs.close(subscription.id);
+            self.inner.metrics.forget_subscription(&subscription.name);
         }
         if let Some(topic) = &changed.topic {
             self.inner.topics.close(topic.id);

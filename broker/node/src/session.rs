@@ -20,6 +20,8 @@ const BATCH_BYTES: u64 = 2 << 20;
 const SESSION_MESSAGES: u64 = 100_000;
 /// Unacknowledged bytes of a session that sets no bound.
 const SESSION_BYTES: u64 = 256 << 20;
+/// Unacknowledged messages of a subscription that were pulled one call at a time.
+const PULL_MESSAGES: u64 = 1_000_000;
 /// The holder of messages that were pulled one call at a time: they count against no session.
 const PULL_HOLDER: u64 = 0;
 
@@ -57,6 +59,7 @@ impl Node {
     )]
     pub async fn open_session(&self, name: &SubscriptionName, options: SessionOptions) -> Result<Session> {
         let hub = self.hub(name)?;
+        hub.enter();
         let bound = |asked: u64, bound: u64| if asked == 0 { bound } else { asked.min(bound) };
         Ok(Session {
             node: self.clone(),
@@ -80,6 +83,11 @@ impl Node {
             let woken = hub.wake.notified();
             tokio::pin!(woken);
             woken.as_mut().enable();
+            if hub.held_by(PULL_HOLDER).0 >= PULL_MESSAGES {
+                return Err(Error::exhausted(format!(
+                    "{PULL_MESSAGES} messages of {name} were pulled and are not acknowledged: acknowledge some first"
+                )));
+            }
             let now = self.inner.clock.ticks();
             let want = Want {
                 holder: PULL_HOLDER,
@@ -87,7 +95,9 @@ impl Node {
                 deadline: now + u64::from(hub.subscription.spec.ack_deadline_seconds) * 1_000,
                 messages: max.clamp(1, BATCH_MESSAGES),
                 bytes: BATCH_BYTES,
-                oversize: true,
+                credit: u64::MAX,
+                first: true,
+                empty_handed: true,
             };
             let messages = hub.take(&self.inner, want).await?;
             if !messages.is_empty() || Instant::now() >= until {
@@ -104,6 +114,12 @@ impl Node {
     }
 }
 
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.hub.leave();
+    }
+}
+
 impl Session {
     /// The next batch of messages, as credit allows; waits for it. Cancelling the future loses nothing that was leased
     /// unless it was about to return; such messages are delivered again after their deadline.
@@ -117,7 +133,9 @@ impl Session {
             tokio::pin!(woken);
             woken.as_mut().enable();
             if hub.closed.is_cancelled() {
-                self.hub = self.node.hub(&self.name)?;
+                let hub = self.node.hub(&self.name)?;
+                hub.enter();
+                std::mem::replace(&mut self.hub, hub).leave();
                 self.holder = self.hub.new_holder();
                 continue;
             }
@@ -146,9 +164,8 @@ impl Session {
     fn want(&self) -> Option<Want> {
         let (messages, bytes) = self.hub.held_by(self.holder);
         let messages = self.max_messages.checked_sub(messages).filter(|left| *left > 0)?;
-        // A message bigger than the whole bound is given when the consumer holds nothing else.
-        let oversize = bytes == 0;
-        let bytes = self.max_bytes.checked_sub(bytes).filter(|left| *left > 0)?;
+        let empty_handed = bytes == 0;
+        let credit = self.max_bytes.checked_sub(bytes).filter(|left| *left > 0)?;
         let deadline = match self.ack_deadline.load(Ordering::Relaxed) {
             0 => u64::from(self.hub.subscription.spec.ack_deadline_seconds) * 1_000,
             millis => millis,
@@ -161,8 +178,10 @@ impl Session {
             messages: usize::try_from(messages)
                 .unwrap_or(usize::MAX)
                 .min(BATCH_MESSAGES),
-            bytes: bytes.min(BATCH_BYTES),
-            oversize: oversize || bytes > BATCH_BYTES,
+            bytes: BATCH_BYTES,
+            credit,
+            first: true,
+            empty_handed,
         })
     }
 }

@@ -256,3 +256,42 @@ async fn more_partitions_lose_nothing_for_a_consumer_that_is_there() {
     assert_eq!(received, sent);
     node.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_session_holds_no_more_bytes_than_its_credit_unless_one_message_has_more() {
+    let (_folder, node) = ready(1, 600).await;
+    let mut session = node
+        .open_session(
+            &subscription(),
+            SessionOptions {
+                max_bytes: 100,
+                ..UNBOUNDED
+            },
+        )
+        .await
+        .expect("a session");
+    let messages = [60, 30, 60, 500].map(|size| message(&"x".repeat(size))).to_vec();
+    node.publish(&topic(), messages).await.expect("published");
+    for (sizes, why) in [
+        (vec![60, 30], "the third would be too much"),
+        (vec![60], "the fourth would be too much"),
+        (vec![500], "a message bigger than all credit comes alone"),
+    ] {
+        let received = session.next().await.expect("messages");
+        assert_eq!(
+            texts(&received).iter().map(String::len).collect::<Vec<_>>(),
+            sizes,
+            "{why}"
+        );
+        {
+            let more = session.next();
+            tokio::pin!(more);
+            assert!(futures::poll!(&mut more).is_pending(), "{why}");
+        }
+        let ids = received.iter().map(|delivery| delivery.ack_id).collect();
+        node.acknowledge(&subscription(), ids)
+            .await
+            .expect("acknowledged");
+    }
+    node.shutdown().await;
+}

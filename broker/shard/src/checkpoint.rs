@@ -84,6 +84,15 @@ pub(crate) fn partition_folder(shard_folder: &Path, id: PartitionId) -> PathBuf 
     shard_folder.join(id.to_string())
 }
 
+/// The partition whose folder has that name.
+pub(crate) fn partition_of(name: &str) -> Option<PartitionId> {
+    let (topic, index) = name.split_once('-')?;
+    Some(PartitionId {
+        topic: TopicId(topic.parse().ok()?),
+        index: index.parse().ok()?,
+    })
+}
+
 fn checkpoint_path(shard_folder: &Path) -> PathBuf {
     shard_folder.join("checkpoint")
 }
@@ -250,7 +259,10 @@ impl View {
             self.machine.freed(freed);
         }
         for log in &self.closed {
-            log.delete_files()?;
+            // A leftover's folder may belong to a partition that an entry of the journal has opened since.
+            if !self.machine.partitions.read().contains_key(&log.id()) {
+                log.delete_files()?;
+            }
             self.machine
                 .closed
                 .lock()

@@ -1,7 +1,7 @@
 //! Committed entries applied to the core, and the core's effects carried out.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -67,6 +67,7 @@ impl Machine {
             let log = PartitionLog::new(id, storage.clone(), files, start, end, manifest);
             partitions.insert(id, Arc::new(log));
         }
+        let closed = leftovers(&storage, &folder, &partitions)?;
         let Checkpoint {
             state,
             last,
@@ -84,7 +85,7 @@ impl Machine {
                 membership,
             }),
             partitions: RwLock::new(partitions),
-            closed: Mutex::new(Vec::new()),
+            closed: Mutex::new(closed),
             last_checkpoint: Mutex::new(meta),
             checkpointing: Mutex::new(()),
             unflushed_bytes: AtomicUsize::new(0),
@@ -188,6 +189,32 @@ impl Machine {
             self.closed.lock().push(log);
         }
     }
+}
+
+/// Folders of partitions that the checkpoint doesn't know: closed before it, and not deleted before a crash; or opened
+/// after it, by an entry that is applied again, and then they are not deleted.
+fn leftovers(
+    storage: &Arc<dyn Storage>,
+    folder: &Path,
+    known: &HashMap<PartitionId, Arc<PartitionLog>>,
+) -> Result<Vec<Arc<PartitionLog>>, CheckpointError> {
+    let names = match storage.list(folder) {
+        Ok(names) => names,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => {
+            return Err(CheckpointError::Content {
+                path: folder.to_owned(),
+                reason: error.to_string(),
+            });
+        }
+    };
+    let ids = names.iter().filter_map(|name| checkpoint::partition_of(name));
+    let unknown = ids.filter(|id| !known.contains_key(id));
+    let log = |id| {
+        let files = checkpoint::partition_folder(folder, id);
+        Arc::new(PartitionLog::new(id, Arc::clone(storage), files, 0, 0, None))
+    };
+    Ok(unknown.map(log).collect())
 }
 
 /// The handle that Raft owns.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use openraft::error::ClientWriteError;
 use postroad_core::{Batch, Command, Reply};
 use postroad_types::{Error, Result, Timestamp};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::raft_types::{Commands, Raft, Replies, TypeConfig};
 
@@ -22,7 +22,16 @@ pub(crate) const QUEUE: usize = 4_096;
 pub(crate) struct Proposal {
     pub(crate) command: Command,
     pub(crate) bytes: usize,
+    pub(crate) waiting: Waiting,
+}
+
+/// A place among what may be on its way, shared by the proposals that it is for.
+pub type Permit = Arc<OwnedSemaphorePermit>;
+
+/// Who waits for a reply, and what is given back with it.
+pub(crate) struct Waiting {
     pub(crate) reply: oneshot::Sender<Result<Reply>>,
+    pub(crate) _permit: Option<Permit>,
 }
 
 /// Where the proposing broker's time comes from.
@@ -57,17 +66,17 @@ pub(crate) async fn run(raft: Raft, clock: Clock, mut proposals: mpsc::Receiver<
     }
 }
 
-type ReplySenders = Vec<oneshot::Sender<Result<Reply>>>;
+type ReplySenders = Vec<Waiting>;
 
 fn gather(first: Proposal, proposals: &mut mpsc::Receiver<Proposal>) -> (Vec<Command>, ReplySenders) {
     let mut bytes = first.bytes;
     let mut commands = vec![first.command];
-    let mut replies = vec![first.reply];
+    let mut replies = vec![first.waiting];
     while commands.len() < MAX_COMMANDS && bytes < MAX_ENTRY_BYTES {
         let Ok(next) = proposals.try_recv() else { break };
         bytes += next.bytes;
         commands.push(next.command);
-        replies.push(next.reply);
+        replies.push(next.waiting);
     }
     (commands, replies)
 }
@@ -81,9 +90,9 @@ fn distribute(outcome: Outcome, replies: ReplySenders) {
     match outcome {
         Ok(Ok(written)) => {
             let Replies(results) = written.data;
-            for (reply, result) in replies.into_iter().zip(results) {
+            for (waiting, result) in replies.into_iter().zip(results) {
                 // A receiver that is gone has lost interest in the reply, not in the change.
-                let _ = reply.send(result);
+                let _ = waiting.reply.send(result);
             }
         }
         Ok(Err(ClientWriteError::ForwardToLeader(forward))) => {
@@ -107,7 +116,7 @@ fn distribute(outcome: Outcome, replies: ReplySenders) {
 }
 
 fn refuse(replies: ReplySenders, error: &Error) {
-    for reply in replies {
-        let _ = reply.send(Err(error.clone()));
+    for waiting in replies {
+        let _ = waiting.reply.send(Err(error.clone()));
     }
 }

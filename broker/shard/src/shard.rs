@@ -16,7 +16,7 @@ use crate::checkpoint::CheckpointError;
 use crate::log_store::{LogStore, LogStoreError};
 use crate::machine::{EffectObserver, Machine, MachineHandle};
 use crate::partition::PartitionLog;
-use crate::proposer::{self, Clock, Proposal};
+use crate::proposer::{self, Clock, Permit, Proposal, Waiting};
 use crate::raft_types::Raft;
 use crate::transport::{Network, Transport};
 
@@ -217,18 +217,58 @@ impl Shard {
     /// The core's refusal of the command, or `Unavailable` when this broker does not lead the shard or is stopping; then
     /// the command may take place all the same.
     pub async fn propose(&self, command: Command) -> Result<Reply> {
-        let stopped = || Error::unavailable(format!("shard {} is stopping", self.id));
+        self.propose_holding(command, None).await
+    }
+
+    /// As [`Self::propose`]; `permit` is given back when the entry is decided, not when the caller loses interest.
+    ///
+    /// # Errors
+    /// As [`Self::propose`].
+    pub async fn propose_holding(&self, command: Command, permit: Option<Permit>) -> Result<Reply> {
+        let receiver = self.submit(command, permit).await?;
+        receiver.await.map_err(|_| self.stopping())?
+    }
+
+    /// Proposes commands that take place in their order; each has its own reply, as [`Self::propose`] gives it.
+    pub async fn propose_all(&self, commands: impl IntoIterator<Item = Command>) -> Vec<Result<Reply>> {
+        let mut receivers = Vec::new();
+        for command in commands {
+            receivers.push(self.submit(command, None).await);
+        }
+        let mut replies = Vec::with_capacity(receivers.len());
+        for receiver in receivers {
+            replies.push(match receiver {
+                Ok(receiver) => receiver.await.unwrap_or_else(|_| Err(self.stopping())),
+                Err(error) => Err(error),
+            });
+        }
+        replies
+    }
+
+    async fn submit(
+        &self,
+        command: Command,
+        permit: Option<Permit>,
+    ) -> Result<oneshot::Receiver<Result<Reply>>> {
         let (reply, receiver) = oneshot::channel();
         let bytes = command.encoded_len();
-        self.proposals
+        let waiting = Waiting {
+            reply,
+            _permit: permit,
+        };
+        let sent = self
+            .proposals
             .send(Proposal {
                 command,
                 bytes,
-                reply,
+                waiting,
             })
-            .await
-            .map_err(|_| stopped())?;
-        receiver.await.map_err(|_| stopped())?
+            .await;
+        sent.map(|()| receiver).map_err(|_| self.stopping())
+    }
+
+    fn stopping(&self) -> Error {
+        Error::unavailable(format!("shard {} is stopping", self.id))
     }
 
     /// Looks at the shard's state; `look` must be short, since entries wait for it.
@@ -269,10 +309,16 @@ impl Shard {
         let Some(target) = metrics.borrow().last_applied else {
             return Ok(());
         };
-        if metrics.borrow().snapshot >= Some(target) {
-            return Ok(());
+        let (taken, purged) = {
+            let metrics = metrics.borrow();
+            (metrics.snapshot.filter(|taken| *taken >= target), metrics.purged)
+        };
+        match taken {
+            Some(_) if purged >= taken => return Ok(()),
+            // A crash between checkpoint and purge left the log unpurged; Raft purges by itself after a newer one only.
+            Some(taken) => self.raft.trigger().purge_log(taken.index).await.map_err(fatal)?,
+            None => self.raft.trigger().snapshot().await.map_err(fatal)?,
         }
-        self.raft.trigger().snapshot().await.map_err(fatal)?;
         let done = metrics
             .wait_for(|m| m.running_state.is_err() || (m.snapshot >= Some(target) && m.purged >= m.snapshot))
             .await

@@ -18,10 +18,11 @@ pub(super) fn list(storage: &dyn Storage, dir: &Path) -> Result<Vec<String>, Seg
     }
 }
 
-/// Whether a file belongs to what is kept.
-pub(super) fn needed(name: &str, kept: &[&SegmentInfo]) -> bool {
+/// Whether a file belongs to what is kept. The trim's offset stays as long as the manifest names anything, be it only
+/// segments that are gone: the next opening may come with the same manifest, and must not miss them.
+pub(super) fn needed(name: &str, kept: &[&SegmentInfo], manifest: &[SegmentInfo]) -> bool {
     let base_offset = opening::base_offset_of(name);
-    name == TRIM && !kept.is_empty() || kept.iter().any(|info| Some(info.base_offset) == base_offset)
+    name == TRIM && !manifest.is_empty() || kept.iter().any(|info| Some(info.base_offset) == base_offset)
 }
 
 /// The offset below which segments may be missing.

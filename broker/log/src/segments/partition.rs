@@ -62,7 +62,10 @@ impl PartitionFiles {
             .segments
             .iter()
             .partition(|info| info.end_offset > trimmed);
-        for name in names.iter().filter(|name| !needed(name, &kept)) {
+        for name in names
+            .iter()
+            .filter(|name| !needed(name, &kept, &manifest.segments))
+        {
             let path = dir.join(name);
             storage.remove(&path).map_err(SegmentError::io("remove", &path))?;
             state.names_changed = true;

@@ -19,12 +19,17 @@ pub(super) async fn describe(
         TopicName::parse(&namespace, &name)?,
         SubscriptionName::parse(&namespace, &name)?,
     );
-    let described = match kind {
-        api::Kind::Topic => describe_topic(&state.node, &topic)?,
-        api::Kind::Subscription => describe_subscription(&state.node, &subscription)?,
-        api::Kind::Queue => describe_queue(&state.node, &topic, &subscription)?,
-    };
-    Ok(JsonAnswer(described))
+    let node = state.node.clone();
+    // The age of the oldest message may have to be read from the disk.
+    let described = tokio::task::spawn_blocking(move || match kind {
+        api::Kind::Topic => describe_topic(&node, &topic),
+        api::Kind::Subscription => describe_subscription(&node, &subscription),
+        api::Kind::Queue => describe_queue(&node, &topic, &subscription),
+    });
+    let described = described
+        .await
+        .map_err(|error| Error::internal(format!("describe was interrupted: {error}")))?;
+    Ok(JsonAnswer(described?))
 }
 
 fn describe_topic(node: &Node, name: &TopicName) -> Result<Described> {
