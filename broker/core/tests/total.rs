@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use postroad_core::command::{
     Ack, Append, Bootstrap, CatalogChange, CloseCursor, ClosePartition, Name, OffsetRange, OpenCursor,
-    OpenPartition, Operation, PutQueue, PutSubscription, PutTopic, Release, Requested,
+    OpenPartition, Operation, PutQueue, PutSubscription, PutTopic, Release, Requested, UpdateSubscription,
+    UpdateTopic,
 };
 use postroad_core::{Batch, Change, Command, DecodeError, Position, PutMode, ShardState};
 use postroad_types::{
@@ -143,7 +144,25 @@ fn requested() -> impl Strategy<Value = Option<Requested>> {
     let queue = (wire_name(), spec(), small())
         .prop_map(|(name, spec, mode)| Requested::PutQueue(PutQueue { name, spec, mode }));
     let release = (wire_name(), small()).prop_map(|(name, kind)| Requested::Release(Release { name, kind }));
-    proptest::option::of(prop_oneof![topic, subscription, queue, release])
+    let update_topic = (wire_name(), any::<u32>(), number()).prop_map(|(name, partitions, revision)| {
+        let spec = TopicSpec {
+            partitions,
+            ..Default::default()
+        };
+        Requested::UpdateTopic(UpdateTopic { name, spec, revision })
+    });
+    let update_subscription = (wire_name(), spec(), number()).prop_map(|(name, spec, revision)| {
+        Requested::UpdateSubscription(UpdateSubscription { name, spec, revision })
+    });
+    // Boxed, since all of them side by side need more than a test's stack.
+    proptest::option::of(prop_oneof![
+        topic.boxed(),
+        subscription.boxed(),
+        queue.boxed(),
+        release.boxed(),
+        update_topic.boxed(),
+        update_subscription.boxed(),
+    ])
 }
 
 fn operation() -> impl Strategy<Value = Operation> {

@@ -17,6 +17,8 @@ use crate::part::{Leased, Part, Stop, Want};
 
 /// One subscription on this broker.
 pub(crate) struct Hub {
+    /// As it was when the hub was opened. Number, name and topic stay; deadline, labels and owner may have changed since,
+    /// and are to be asked of the catalog.
     pub(crate) subscription: Arc<Subscription>,
     pub(crate) parts: Vec<Part>,
     /// Something may be deliverable, or credit came back.
@@ -196,7 +198,7 @@ fn open_parts(inner: &Inner, subscription: &Subscription, topic: &Topic) -> Resu
     Ok(parts)
 }
 
-/// The hubs of a broker: one for each subscription that has been consumed since it came or changed.
+/// The hubs of a broker: one for each subscription that has been consumed since it came or its partitions changed.
 #[derive(Default)]
 pub(crate) struct Hubs {
     maps: RwLock<Maps>,
@@ -293,14 +295,5 @@ impl Node {
     }
 }
 
-impl Hubs {
-    /// A subscription that changed (its deadline) gets a new hub; what was leased is delivered again.
-    pub(crate) fn refresh(&self, subscription: &Subscription) {
-        let changed = self
-            .existing(subscription.id)
-            .is_some_and(|hub| *hub.subscription != *subscription);
-        if changed {
-            self.close(subscription.id);
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! One broker: what every front end and the admin API talk to. Read in this order:
 //!
 //! 1. [`node`]: [`Node`], the handle; opening, bootstrapping, stopping;
-//! 2. [`catalog`]: resources: changes, look-ups, lists;
+//! 2. [`catalog`]: resources: changes, look-ups, lists; [`update`]: changes of a part;
 //! 3. [`reconcile`]: what the catalog says, made true in the shards;
 //! 4. [`publish`]: the way in;
 //! 5. [`hub`] and [`part`]: one subscription's leases, and the messages they are for;
@@ -26,6 +26,7 @@ mod reconcile;
 mod session;
 mod shards;
 mod status;
+mod update;
 
 pub use catalog::Page;
 pub use cluster_file::ClusterFileError;

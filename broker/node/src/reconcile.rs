@@ -21,7 +21,7 @@ impl Node {
     /// `Unavailable` when a shard stops; the change is finished at the next start.
     pub(crate) async fn reconcile_change(&self, changed: &Changed) -> Result<()> {
         match changed.outcome {
-            Outcome::Absent => Ok(()),
+            Outcome::Absent | Outcome::Outdated => Ok(()),
             Outcome::Deleted => self.forget(changed).await,
             Outcome::Created | Outcome::Updated | Outcome::Unchanged | Outcome::Released => {
                 if let Some(topic) = &changed.topic {
@@ -29,7 +29,6 @@ impl Node {
                 }
                 if let Some(subscription) = &changed.subscription {
                     self.ensure_subscription(subscription).await?;
-                    self.inner.hubs.refresh(subscription);
                 }
                 Ok(())
             }

@@ -92,7 +92,7 @@ impl Node {
             let want = Want {
                 holder: PULL_HOLDER,
                 now,
-                deadline: now + u64::from(hub.subscription.spec.ack_deadline_seconds) * 1_000,
+                deadline: now + self.lease_millis(&hub)?,
                 messages: max.clamp(1, BATCH_MESSAGES),
                 bytes: BATCH_BYTES,
                 credit: u64::MAX,
@@ -139,7 +139,7 @@ impl Session {
                 self.holder = self.hub.new_holder();
                 continue;
             }
-            if let Some(want) = self.want() {
+            if let Some(want) = self.want()? {
                 let messages = hub.take(&self.node.inner, want).await?;
                 if !messages.is_empty() {
                     return Ok(messages);
@@ -161,17 +161,19 @@ impl Session {
     }
 
     /// What credit is left; none when it is used up.
-    fn want(&self) -> Option<Want> {
-        let (messages, bytes) = self.hub.held_by(self.holder);
-        let messages = self.max_messages.checked_sub(messages).filter(|left| *left > 0)?;
-        let empty_handed = bytes == 0;
-        let credit = self.max_bytes.checked_sub(bytes).filter(|left| *left > 0)?;
+    fn want(&self) -> Result<Option<Want>> {
+        let (held_messages, held_bytes) = self.hub.held_by(self.holder);
+        let messages = self.max_messages.saturating_sub(held_messages);
+        let credit = self.max_bytes.saturating_sub(held_bytes);
+        if messages == 0 || credit == 0 {
+            return Ok(None);
+        }
         let deadline = match self.ack_deadline.load(Ordering::Relaxed) {
-            0 => u64::from(self.hub.subscription.spec.ack_deadline_seconds) * 1_000,
+            0 => self.node.lease_millis(&self.hub)?,
             millis => millis,
         };
         let now = self.node.inner.clock.ticks();
-        Some(Want {
+        Ok(Some(Want {
             holder: self.holder,
             now,
             deadline: now + deadline,
@@ -181,8 +183,22 @@ impl Session {
             bytes: BATCH_BYTES,
             credit,
             first: true,
-            empty_handed,
-        })
+            empty_handed: held_bytes == 0,
+        }))
+    }
+}
+
+impl Node {
+    /// How long a delivery is leased when the consumer doesn't say. Asked of the catalog each time: the deadline may change
+    /// while the hub, and with it what is leased, stays.
+    fn lease_millis(&self, hub: &Hub) -> Result<u64> {
+        let subscription = &hub.subscription;
+        let seconds = self.inner.catalog(|catalog| {
+            let current = catalog.subscription_by_id(subscription.id)?;
+            Some(u64::from(current.spec.ack_deadline_seconds))
+        })?;
+        let seconds = seconds.ok_or_else(|| Error::not_found(&subscription.name))?;
+        Ok(seconds * 1_000)
     }
 }
 

@@ -1,4 +1,4 @@
-"""Topics and subscriptions by the official client: create, get, list in pages, delete, and what is refused.
+"""Topics and subscriptions by the official client: create, get, list in pages, update, delete, and what is refused.
 
     admin_calls.py --project P      (a project without topics)
 """
@@ -98,6 +98,56 @@ def subscriptions_are_listed():
     check_equal(of_topic, [BILLING, SHIPPING], "subscriptions of the topic")
 
 
+def topics_are_updated():
+    new = {"name": ORDERS, "labels": {"team": "checkout", "tier": "1"}}
+    updated = publisher.update_topic(request={"topic": new, "update_mask": {"paths": ["labels"]}})
+    check_equal(updated.name, ORDERS, "name of the updated topic")
+    check_equal(dict(updated.labels), new["labels"], "labels in the answer")
+    check_equal(dict(publisher.get_topic(topic=ORDERS).labels), new["labels"], "labels after the update")
+
+
+def subscriptions_are_updated():
+    new = {"name": BILLING, "ack_deadline_seconds": 77, "labels": {"ignored": "yes"}}
+    updated = subscriber.update_subscription(
+        request={"subscription": new, "update_mask": {"paths": ["ack_deadline_seconds"]}}
+    )
+    check_equal(updated.ack_deadline_seconds, 77, "deadline in the answer")
+    check_equal(updated.topic, ORDERS, "topic in the answer")
+    check_equal(dict(updated.labels), {"team": "money"}, "labels, which the mask does not name")
+    new = {"name": BILLING, "labels": {"team": "treasury"}}
+    subscriber.update_subscription(request={"subscription": new, "update_mask": {"paths": ["labels"]}})
+    found = subscriber.get_subscription(subscription=BILLING)
+    check_equal((found.ack_deadline_seconds, dict(found.labels)), (77, {"team": "treasury"}), "both updates")
+
+
+def bad_updates_are_refused():
+    def update(paths, **fields):
+        subscription = {"name": BILLING, **fields}
+        subscriber.update_subscription(request={"subscription": subscription, "update_mask": {"paths": paths}})
+
+    with refused(exceptions.InvalidArgument, "update_mask"):
+        update([], labels={"a": "b"})
+    with refused(exceptions.InvalidArgument, "filter"):
+        update(["filter"], filter="attributes:x")
+    with refused(exceptions.InvalidArgument, "colour"):
+        update(["colour"])
+    with refused(exceptions.InvalidArgument, "ack_deadline_seconds"):
+        update(["ack_deadline_seconds"], ack_deadline_seconds=9)
+    # The client tells UNIMPLEMENTED apart by its own class.
+    with refused(exceptions.MethodNotImplemented, "push_config"):
+        update(["push_config"], push_config={"push_endpoint": "https://example.com"})
+    missing = subscriber.subscription_path(PROJECT, "missing")
+    with refused(exceptions.NotFound, missing):
+        update(["labels"], name=missing)
+    check_equal(subscriber.get_subscription(subscription=BILLING).ack_deadline_seconds, 77, "nothing was changed")
+
+
+def a_pull_subscription_stays_one():
+    subscriber.modify_push_config(subscription=BILLING, push_config={})
+    with refused(exceptions.MethodNotImplemented, "push_config"):
+        subscriber.modify_push_config(subscription=BILLING, push_config={"push_endpoint": "https://example.com"})
+
+
 def publishes_are_checked():
     with refused(exceptions.InvalidArgument):
         publisher.publish(ORDERS, b"").result(timeout=60)  # neither data nor attributes
@@ -137,6 +187,10 @@ if __name__ == "__main__":
         subscriptions_are_created_and_found,
         a_bad_deadline_is_refused,
         subscriptions_are_listed,
+        topics_are_updated,
+        subscriptions_are_updated,
+        bad_updates_are_refused,
+        a_pull_subscription_stays_one,
         publishes_are_checked,
         a_deleted_topic_leaves_its_subscriptions,
         subscriptions_are_deleted,

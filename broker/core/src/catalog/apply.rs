@@ -9,7 +9,7 @@ use postroad_types::{
 use super::owner::{part_of_queue, permit_put};
 use super::spec::{check_subscription, check_topic};
 use super::store::Request;
-use super::{Catalog, Change, Changed, Kind, Outcome, PutMode, Subscription};
+use super::{Catalog, Change, Changed, Kind, Outcome, PutMode, Subscription, Topic};
 
 impl Catalog {
     /// Carries out a change at `time` (milliseconds since the Unix epoch).
@@ -24,7 +24,10 @@ impl Catalog {
             time: Timestamp(time),
         };
         let changed = self.carry_out(request, change)?;
-        if !matches!(changed.outcome, Outcome::Unchanged | Outcome::Absent) {
+        if !matches!(
+            changed.outcome,
+            Outcome::Unchanged | Outcome::Outdated | Outcome::Absent
+        ) {
             self.revision += 1;
         }
         Ok(changed)
@@ -41,6 +44,10 @@ impl Catalog {
                 mode,
             } => self.put_subscription(request, name, &topic, spec, mode),
             Change::PutQueue { name, spec, mode } => self.put_queue(request, name, spec, mode),
+            Change::UpdateTopic { name, spec, revision } => self.renew_topic(actor, &name, spec, revision),
+            Change::UpdateSubscription { name, spec, revision } => {
+                self.renew_subscription(actor, &name, spec, revision)
+            }
             Change::DeleteTopic { name } => self.delete_topic(actor, &name),
             Change::DeleteSubscription { name } => self.delete_subscription(actor, &name),
             Change::DeleteQueue { name } => self.delete_queue(actor, &name),
@@ -67,12 +74,7 @@ impl Catalog {
             return Err(part_of_queue(&name, &name.0));
         }
         permit_put(request.actor, old.owner, Kind::Topic, &name.0)?;
-        if spec.partitions < old.spec.partitions {
-            return Err(Error::precondition(format!(
-                "{name} has {} partitions; they only grow, so it can't have {}",
-                old.spec.partitions, spec.partitions
-            )));
-        }
+        keeps_partitions(&old, &spec)?;
         let (outcome, topic) = self.update_topic(&old, request.actor, spec);
         Ok(Changed::topic(outcome, topic))
     }
@@ -161,6 +163,17 @@ fn name_in_use(by_topic: bool, name: &ResourceName) -> Error {
         "Queue {name} needs its name for a topic and a subscription, and {kind} {name} is there; delete that first, or \
          give the queue another name"
     ))
+}
+
+/// Whether a topic may get this spec: its partitions only grow.
+pub(super) fn keeps_partitions(old: &Topic, spec: &TopicSpec) -> Result<()> {
+    if spec.partitions < old.spec.partitions {
+        return Err(Error::precondition(format!(
+            "{} has {} partitions; they only grow, so it can't have {}",
+            old.name, old.spec.partitions, spec.partitions
+        )));
+    }
+    Ok(())
 }
 
 fn keeps_topic(old: &Subscription, topic: &TopicName) -> Result<()> {

@@ -39,6 +39,24 @@ pub enum Change {
         /// Whether it may be there already.
         mode: PutMode,
     },
+    /// Change a topic that is there, if it still is as it was at `revision`.
+    UpdateTopic {
+        /// Its name.
+        name: TopicName,
+        /// What it shall be.
+        spec: TopicSpec,
+        /// The [`Topic::revision`] that `spec` was made from.
+        revision: u64,
+    },
+    /// Change a subscription that is there, if it still is as it was at `revision`.
+    UpdateSubscription {
+        /// Its name.
+        name: SubscriptionName,
+        /// What it shall be.
+        spec: SubscriptionSpec,
+        /// The [`Subscription::revision`] that `spec` was made from.
+        revision: u64,
+    },
     /// Delete a topic; its subscriptions stay, without a topic.
     DeleteTopic {
         /// Its name.
@@ -148,6 +166,9 @@ pub enum Outcome {
     Updated,
     /// The resource was so already.
     Unchanged,
+    /// An update did nothing: the resource is another than at the revision it was made from. The answer has it as it is
+    /// now, to make the update anew.
+    Outdated,
     /// The resource is gone.
     Deleted,
     /// The resource is the clients' own from now on.

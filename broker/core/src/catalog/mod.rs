@@ -1,7 +1,7 @@
 //! The state of shard 0: the cluster's identity and its resources.
 //!
-//! `change.rs` says what can be asked for, `apply.rs` and `remove.rs` do it, `owner.rs` says who may, `spec.rs` what a
-//! spec may be, `placement.rs` where partitions go, `store.rs` keeps the maps.
+//! `change.rs` says what can be asked for, `apply.rs`, `update.rs` and `remove.rs` do it, `owner.rs` says who may, `spec.rs`
+//! what a spec may be, `placement.rs` where partitions go, `store.rs` keeps the maps.
 
 mod apply;
 mod change;
@@ -13,6 +13,7 @@ mod spec;
 mod store;
 mod subscription;
 mod topic;
+mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;

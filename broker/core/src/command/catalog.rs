@@ -24,7 +24,7 @@ pub struct CatalogChange {
     #[prost(enumeration = "Owner", tag = "1")]
     pub owner: i32,
     /// What is asked for.
-    #[prost(oneof = "Requested", tags = "2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "Requested", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10")]
     pub requested: Option<Requested>,
 }
 
@@ -46,6 +46,10 @@ pub enum Requested {
     DeleteQueue(DeleteQueue),
     #[prost(message, tag = "8")]
     Release(Release),
+    #[prost(message, tag = "9")]
+    UpdateTopic(UpdateTopic),
+    #[prost(message, tag = "10")]
+    UpdateSubscription(UpdateSubscription),
 }
 
 /// A resource's name on the wire.
@@ -139,6 +143,34 @@ pub struct Release {
     pub kind: i32,
 }
 
+/// [`Change::UpdateTopic`] on the wire.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct UpdateTopic {
+    /// The topic.
+    #[prost(message, required, tag = "1")]
+    pub name: Name,
+    /// What it shall be.
+    #[prost(message, required, tag = "2")]
+    pub spec: TopicSpec,
+    /// The revision of the topic that `spec` was made from.
+    #[prost(uint64, tag = "3")]
+    pub revision: u64,
+}
+
+/// [`Change::UpdateSubscription`] on the wire.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct UpdateSubscription {
+    /// The subscription.
+    #[prost(message, required, tag = "1")]
+    pub name: Name,
+    /// What it shall be.
+    #[prost(message, required, tag = "2")]
+    pub spec: SubscriptionSpec,
+    /// The revision of the subscription that `spec` was made from.
+    #[prost(uint64, tag = "3")]
+    pub revision: u64,
+}
+
 impl CatalogChange {
     /// `change` on behalf of `owner`.
     #[must_use]
@@ -196,6 +228,16 @@ impl Requested {
                 kind: known(release.kind, "kind")?,
                 name: release.name.read()?,
             },
+            Self::UpdateTopic(update) => Change::UpdateTopic {
+                name: TopicName(update.name.read()?),
+                spec: update.spec.clone(),
+                revision: update.revision,
+            },
+            Self::UpdateSubscription(update) => Change::UpdateSubscription {
+                name: SubscriptionName(update.name.read()?),
+                spec: update.spec.clone(),
+                revision: update.revision,
+            },
         })
     }
 }
@@ -237,6 +279,18 @@ impl From<Change> for Requested {
                 name: Name::from(&name),
                 kind: kind.into(),
             }),
+            Change::UpdateTopic { name, spec, revision } => Self::UpdateTopic(UpdateTopic {
+                name: Name::from(&name.0),
+                spec,
+                revision,
+            }),
+            Change::UpdateSubscription { name, spec, revision } => {
+                Self::UpdateSubscription(UpdateSubscription {
+                    name: Name::from(&name.0),
+                    spec,
+                    revision,
+                })
+            }
         }
     }
 }

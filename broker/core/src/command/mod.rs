@@ -9,7 +9,7 @@ use prost::Message as _;
 
 pub use catalog::{
     Bootstrap, CatalogChange, DeleteQueue, DeleteSubscription, DeleteTopic, Name, PutQueue, PutSubscription,
-    PutTopic, Release, Requested,
+    PutTopic, Release, Requested, UpdateSubscription, UpdateTopic,
 };
 pub use data::{Ack, Append, CloseCursor, ClosePartition, OffsetRange, OpenCursor, OpenPartition, Position};
 

@@ -2,10 +2,10 @@
 //! code, is in docs/protocols/pubsub.md. Read in this order:
 //!
 //! 1. [`proto`]: the generated messages, services and clients;
-//! 2. `names`, `validate`, `resources`: what a request may say, pure functions with one error a rule;
+//! 2. `names`, `validate`, `resources`, `mask`: what a request may say, pure functions with one error a rule;
 //! 3. `convert`: Pub/Sub's messages and resources from and to the broker's;
 //! 4. `status`: the broker's errors as gRPC codes;
-//! 5. `publisher`, `subscriber`, `streaming`: the calls that work; `unimplemented`: those that don't yet;
+//! 5. `publisher`, `subscriber`, `updates`, `streaming`: the calls that work; `unimplemented`: those that don't yet;
 //! 6. `context`: what every call shares; `metrics`: what is counted;
 //! 7. [`server`]: connections, limits, shutdown.
 //!
@@ -14,6 +14,7 @@
 
 mod context;
 mod convert;
+mod mask;
 mod metrics;
 mod names;
 pub mod proto;
@@ -24,6 +25,7 @@ mod status;
 mod streaming;
 mod subscriber;
 mod unimplemented;
+mod updates;
 mod validate;
 
 pub use server::{ServeOptions, serve};

@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 use crate::context::Context;
 use crate::proto::pubsub::publisher_server::Publisher;
 use crate::proto::pubsub::*;
-use crate::{convert, names, resources, status, unimplemented, validate};
+use crate::{convert, names, resources, status, unimplemented, updates, validate};
 
 #[tonic::async_trait]
 impl Publisher for Context {
@@ -55,8 +55,11 @@ impl Publisher for Context {
             .map_err(status::unary)
     }
 
-    async fn update_topic(&self, _: Request<UpdateTopicRequest>) -> Result<Response<Topic>, Status> {
-        unimplemented::call("UpdateTopic")
+    async fn update_topic(&self, request: Request<UpdateTopicRequest>) -> Result<Response<Topic>, Status> {
+        updates::topic(self, request.get_ref())
+            .await
+            .map(Response::new)
+            .map_err(status::unary)
     }
 
     async fn list_topic_snapshots(

@@ -1,4 +1,4 @@
-//! What a new topic or subscription asks for: checked field by field. A field that the broker can't honour yet is
+//! What a new topic or subscription, or the new value of a field, asks for: checked field by field. A field that the broker can't honour yet is
 //! refused by name (UNIMPLEMENTED) rather than ignored; a field that asks for what happens anyway is accepted.
 
 use std::collections::BTreeMap;
@@ -24,6 +24,11 @@ const MAX_LABEL_CHARS: usize = 63;
 /// A topic to create.
 pub fn new_topic(topic: &Topic) -> Result<(TopicName, TopicSpec)> {
     let name = names::new_topic("name", &topic.name)?;
+    Ok((name, topic_spec(topic)?))
+}
+
+/// What a topic's fields ask for, apart from its name.
+pub fn topic_spec(topic: &Topic) -> Result<TopicSpec> {
     labels(&topic.labels)?;
     retention(topic.message_retention_duration.as_ref())?;
     let storage = topic.message_storage_policy.as_ref();
@@ -47,13 +52,10 @@ pub fn new_topic(topic: &Topic) -> Result<(TopicName, TopicSpec)> {
         ("tags", !topic.tags.is_empty()),
     ];
     refuse(&unsupported)?;
-    Ok((
-        name,
-        TopicSpec {
-            partitions: 1,
-            labels: topic.labels.clone(),
-        },
-    ))
+    Ok(TopicSpec {
+        partitions: 1,
+        labels: topic.labels.clone(),
+    })
 }
 
 /// A subscription to create, and its topic.
@@ -62,6 +64,11 @@ pub fn new_subscription(
 ) -> Result<(SubscriptionName, TopicName, SubscriptionSpec)> {
     let name = names::new_subscription("name", &subscription.name)?;
     let topic = names::topic("topic", &subscription.topic)?;
+    Ok((name, topic, subscription_spec(subscription)?))
+}
+
+/// What a subscription's fields ask for, apart from its name and its topic.
+pub fn subscription_spec(subscription: &Subscription) -> Result<SubscriptionSpec> {
     labels(&subscription.labels)?;
     let deadline = match subscription.ack_deadline_seconds {
         0 => DEFAULT_ACK_DEADLINE,
@@ -84,11 +91,10 @@ pub fn new_subscription(
         ),
     ])?;
     let seconds = u32::try_from(deadline.as_secs()).unwrap_or(u32::MAX);
-    let spec = SubscriptionSpec {
+    Ok(SubscriptionSpec {
         ack_deadline_seconds: seconds,
         labels: subscription.labels.clone(),
-    };
-    Ok((name, topic, spec))
+    })
 }
 
 fn unsupported_fields(subscription: &Subscription) -> [(&'static str, bool); 13] {

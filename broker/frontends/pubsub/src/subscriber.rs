@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::context::Context;
 use crate::proto::pubsub::subscriber_server::Subscriber;
 use crate::proto::pubsub::*;
-use crate::{convert, names, resources, status, streaming, unimplemented, validate};
+use crate::{convert, names, resources, status, streaming, unimplemented, updates, validate};
 
 /// How long a pull waits for a first message. Official clients give a pull 60 seconds.
 const PULL_WAIT: Duration = Duration::from_secs(20);
@@ -92,13 +92,21 @@ impl Subscriber for Context {
 
     async fn update_subscription(
         &self,
-        _: Request<UpdateSubscriptionRequest>,
+        request: Request<UpdateSubscriptionRequest>,
     ) -> Result<Response<Subscription>, Status> {
-        unimplemented::call("UpdateSubscription")
+        updates::subscription(self, request.get_ref())
+            .await
+            .map(Response::new)
+            .map_err(status::unary)
     }
 
-    async fn modify_push_config(&self, _: Request<ModifyPushConfigRequest>) -> Result<Response<()>, Status> {
-        unimplemented::call("ModifyPushConfig")
+    async fn modify_push_config(
+        &self,
+        request: Request<ModifyPushConfigRequest>,
+    ) -> Result<Response<()>, Status> {
+        updates::push_config(self, request.get_ref())
+            .map(Response::new)
+            .map_err(status::unary)
     }
 
     async fn get_snapshot(&self, _: Request<GetSnapshotRequest>) -> Result<Response<Snapshot>, Status> {

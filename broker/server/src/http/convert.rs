@@ -96,6 +96,13 @@ pub(super) fn result(result: Result<Changed>) -> api::ItemResult {
         Outcome::Deleted => api::Outcome::Deleted,
         Outcome::Released => api::Outcome::Released,
         Outcome::Absent => api::Outcome::Absent,
+        // The answer to an update, which the admin API doesn't make.
+        Outcome::Outdated => {
+            let error = Error::internal("the catalog took this for an update of an earlier revision");
+            return api::ItemResult::Failed {
+                error: super::error::detail(error),
+            };
+        }
     };
     // A queue has both; its id is its topic's.
     let topic = changed.topic.map(|topic| topic.id.0);

@@ -125,6 +125,11 @@ fn missing_topic(apps: &Kubectl) -> Result<()> {
     apps.apply(&subscription(json!({"topicRef": {"name": "returns"}})).to_string())?;
     let ready = apps.condition("subscription/billing", "Ready", "False", Some("TopicNotFound"))?;
     mentions(&ready["message"], "returns")?;
+    let told = apps.event("Subscription", "billing", "TopicNotFound")?;
+    ensure!(
+        told.contains("returns"),
+        "the event should name the topic: {told}"
+    );
 
     let mut returns = topic(json!({}));
     returns["metadata"]["name"] = json!("returns");

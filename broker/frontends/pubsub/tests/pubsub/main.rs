@@ -10,3 +10,4 @@ mod serving;
 mod stream;
 mod streaming;
 mod unimplemented;
+mod updates;

@@ -25,14 +25,11 @@ async fn calls_that_are_not_there_yet_answer_by_name() {
     let (mut publisher, mut subscriber) = (server.publisher().await, server.subscriber().await);
     unimplemented_by_name!(
         publisher,
-        update_topic(UpdateTopicRequest) = "UpdateTopic",
         list_topic_snapshots(ListTopicSnapshotsRequest) = "ListTopicSnapshots",
         detach_subscription(DetachSubscriptionRequest) = "DetachSubscription",
     );
     unimplemented_by_name!(
         subscriber,
-        update_subscription(UpdateSubscriptionRequest) = "UpdateSubscription",
-        modify_push_config(ModifyPushConfigRequest) = "ModifyPushConfig",
         get_snapshot(GetSnapshotRequest) = "GetSnapshot",
         list_snapshots(ListSnapshotsRequest) = "ListSnapshots",
         create_snapshot(CreateSnapshotRequest) = "CreateSnapshot",
