@@ -169,10 +169,10 @@ pub enum ImagePullPolicy {
         .message("storageClassName cannot be changed").field_path(".storageClassName")
 )]
 pub struct Storage {
-    /// Size of a broker's volume. Can only grow.
+    /// Size of a broker's volume. Cannot be changed in this version.
     #[serde(default = "default_storage_size")]
     #[x_kube(validation = Rule::new("quantity(self).compareTo(quantity('1Gi')) >= 0").message("must be at least 1Gi"))]
-    #[x_kube(validation = Rule::new("quantity(self).compareTo(quantity(oldSelf)) >= 0").message("size can only grow"))]
+    #[x_kube(validation = Rule::new("quantity(self).compareTo(quantity(oldSelf)) == 0").message("size cannot be changed in this version"))]
     pub size: ByteQuantity,
     /// The storage class of the volumes. Default: the Kubernetes cluster's default. Cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -7,7 +7,7 @@ use postroad_admin_api::{Kind, ResourceKey};
 
 use crate::pokes::ObjectKey;
 
-/// An object that stands for a resource of the catalog. The oldest object of a name is the one that does.
+/// An object that would stand for a resource of the catalog. They are ordered by age: the oldest of a cluster does.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Claim {
     created: Option<Timestamp>,
@@ -65,9 +65,11 @@ impl Index {
         );
     }
 
-    /// An object is gone. Answers which object stands for its resource now, if one does.
-    pub fn remove(&mut self, kind: Kind, object: &ObjectKey) -> Option<ObjectKey> {
-        let entry = self.entries.remove(&(kind, object.clone()))?;
+    /// An object is gone. Answers with the objects that would stand for its resource now, as [`Index::claimants`].
+    pub fn remove(&mut self, kind: Kind, object: &ObjectKey) -> Vec<ObjectKey> {
+        let Some(entry) = self.entries.remove(&(kind, object.clone())) else {
+            return Vec::new();
+        };
         if let Some(topic) = &entry.topic {
             remove_from(&mut self.subscriptions, topic, |objects| {
                 objects.remove(object);
@@ -78,16 +80,15 @@ impl Index {
             claims.remove(&entry.claim);
             claims.is_empty()
         });
-        self.holder(&entry.resource)
+        self.claimants(&entry.resource)
     }
 
-    /// The object that stands for `resource`: the oldest of those that would.
+    /// The objects that would stand for `resource`, the oldest first. In each cluster, the first of those that belong there
+    /// does.
     #[must_use]
-    pub fn holder(&self, resource: &ResourceKey) -> Option<ObjectKey> {
-        self.claims
-            .get(resource)?
-            .first()
-            .map(|claim| claim.object.clone())
+    pub fn claimants(&self, resource: &ResourceKey) -> Vec<ObjectKey> {
+        let claims = self.claims.get(resource).into_iter().flatten();
+        claims.map(|claim| claim.object.clone()).collect()
     }
 
     /// The Subscription objects that refer to the Topic object `topic`.
@@ -139,10 +140,16 @@ mod tests {
         index.put(object("b"), at(2), orders.clone(), None);
         index.put(object("a"), at(3), orders.clone(), None);
         index.put(object("orders"), at(1), orders.clone(), None);
-        assert_eq!(index.holder(&orders), Some(object("orders")));
-        assert_eq!(index.remove(Kind::Topic, &object("orders")), Some(object("b")));
-        assert_eq!(index.remove(Kind::Topic, &object("b")), Some(object("a")));
-        assert_eq!(index.remove(Kind::Topic, &object("a")), None);
+        assert_eq!(
+            index.claimants(&orders),
+            [object("orders"), object("b"), object("a")]
+        );
+        assert_eq!(
+            index.remove(Kind::Topic, &object("orders")),
+            [object("b"), object("a")]
+        );
+        assert_eq!(index.remove(Kind::Topic, &object("b")), [object("a")]);
+        assert_eq!(index.remove(Kind::Topic, &object("a")), []);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! 4. [`cluster`], the reconciler of PostroadCluster;
 //! 5. [`messaging`], that of Topic, Queue and Subscription;
 //! 6. [`broker`]: the brokers' catalogs;
-//! 7. [`conditions`], [`events`], [`finalizer`], [`names`], [`context`]: what the reconcilers share;
+//! 7. [`conditions`], [`events`], [`finalizer`], [`unreadable`], [`names`], [`context`]: what the reconcilers share;
 //! 8. [`lease`], [`clock`]: leader election;
 //! 9. [`metrics`], [`http`]: what it shows of itself;
 //! 10. [`definitions`]: the CRDs.
@@ -32,5 +32,6 @@ pub mod names;
 pub mod operator;
 pub mod pokes;
 pub mod state;
+pub mod unreadable;
 pub mod watch;
 pub mod watchers;

@@ -97,8 +97,8 @@ impl Watchers {
                     let key = ObjectKey::of(object);
                     seen.forget(&key);
                     seen_by_others.forget(&key);
-                    let heir = self.state.index.lock().remove(K::KIND, &key);
-                    K::objects(&self.state).pokes.poke_all(heir);
+                    let heirs = self.state.index.lock().remove(K::KIND, &key);
+                    K::objects(&self.state).pokes.poke_all(heirs);
                     // So that its backoff is forgotten.
                     K::objects(&self.state).pokes.poke(key.clone());
                     self.dependents::<K>(&key);

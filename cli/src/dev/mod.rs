@@ -193,6 +193,7 @@ impl Dev {
         } = self;
         let registry = broker.node().registry();
         let mut totals = (Totals::of(registry), Instant::now());
+        let mut failing = None;
         let mut poll = tokio::time::interval(POLL);
         let mut draw = tokio::time::interval(RATES);
         for interval in [&mut poll, &mut draw] {
@@ -204,7 +205,12 @@ impl Dev {
                 stopped = broker.wait() => return End::Failure(stopped.into()),
                 _ = poll.tick(), if watcher.is_some() => match watcher.as_mut().and_then(Watcher::poll) {
                     Some(sources) => tokio::select! {
-                        told = changed(client, screen, reader, sources) => told,
+                        told = changed(client, screen, reader, sources, &mut failing) => {
+                            if let (Some(watcher), Some(_)) = (watcher.as_mut(), &failing) {
+                                watcher.again();
+                            }
+                            told
+                        }
                         signal = signals.next() => return End::Signal(signal),
                     },
                     None => Ok(()),
@@ -242,19 +248,64 @@ impl Dev {
     }
 }
 
-/// The files changed: applies them, or says what is wrong with them.
+/// The files changed: applies them, or says what is wrong with them. That the broker can't be asked now ends nothing: it is
+/// told once, and `failing` says why, until it works again.
+///
+/// # Errors
+/// When standard output is closed.
 async fn changed(
     client: &Client,
     screen: &mut Screen,
     reader: &Reader,
     sources: sources::Read,
+    failing: &mut Option<String>,
 ) -> anyhow::Result<()> {
     let (files, event) = match read(reader, sources) {
-        Ok((files, declarations)) => {
-            let applied = apply::apply(client, &declarations).await?;
-            (files, Event::Applied(applied))
-        }
+        Ok((files, declarations)) => match apply::apply(client, &declarations).await {
+            Ok(applied) => (files, Event::Applied(applied)),
+            Err(error) => {
+                let message = error.to_string();
+                let known = failing.replace(message.clone());
+                if known.as_ref() != Some(&message) {
+                    screen.tell(&Event::Failed { message }, &files)?;
+                }
+                return Ok(());
+            }
+        },
         Err((files, problems)) => (files, Event::Refused { problems }),
     };
+    *failing = None;
     screen.tell(&event, &files).map_err(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One failed call while an edited file was applied ended dev mode, and the broker with it.
+    #[tokio::test]
+    async fn a_broker_that_can_not_be_asked_is_asked_again() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let nobody = format!("http://{}", free.local_addr().unwrap());
+        drop(free);
+        let client = Client::new(&nobody, None).unwrap();
+        let (mut screen, reader) = (Screen::new(args::OutputFormat::Json), Reader::new().unwrap());
+        let mut failing = None;
+        let files = || {
+            Ok(vec![SourceFile {
+                name: "shop.yaml".to_owned(),
+                text: "apiVersion: postroad.dev/v1alpha1\nkind: Topic\nmetadata: {name: a, namespace: b}\n"
+                    .to_owned(),
+            }])
+        };
+        for _ in 0..2 {
+            let told = changed(&client, &mut screen, &reader, files(), &mut failing).await;
+            assert!(told.is_ok() && failing.is_some(), "{told:?}");
+        }
+        let nothing = Err(Vec::new());
+        changed(&client, &mut screen, &reader, nothing, &mut failing)
+            .await
+            .unwrap();
+        assert_eq!(failing, None, "a file that is wrong is not tried again");
+    }
 }

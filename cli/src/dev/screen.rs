@@ -38,6 +38,11 @@ pub enum Event {
         /// Everything that is wrong.
         problems: Vec<Problem>,
     },
+    /// The broker could not be asked to hold what the files declare; it is tried again until it can.
+    Failed {
+        /// Why.
+        message: String,
+    },
     /// Somebody asked to stop.
     Stopping {
         /// SIGINT or SIGTERM.
@@ -145,6 +150,9 @@ impl Screen {
                     "{}What was declared before stays as it is.\n",
                     snippet::problems(problems, files, paint)
                 )
+            }
+            Event::Failed { message } => {
+                format!("the files can't be applied now: {message}; it is tried again\n")
             }
             Event::Stopping { signal } => format!("{signal}: stopping\n"),
             Event::Stopped => "stopped\n".to_owned(),

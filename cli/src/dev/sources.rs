@@ -83,8 +83,8 @@ fn problem(path: &Path, error: &io::Error) -> Problem {
 #[derive(Debug)]
 pub struct Watcher {
     paths: Vec<PathBuf>,
-    /// What was reported last.
-    reported: Read,
+    /// What was reported last; none when it shall be reported again.
+    reported: Option<Read>,
     /// What was seen since, once.
     seen: Option<Read>,
 }
@@ -95,7 +95,7 @@ impl Watcher {
     pub fn new(paths: Vec<PathBuf>, current: Read) -> Self {
         Self {
             paths,
-            reported: current,
+            reported: Some(current),
             seen: None,
         }
     }
@@ -104,17 +104,22 @@ impl Watcher {
     /// as at the call before.
     pub fn poll(&mut self) -> Option<Read> {
         let now = read(&self.paths);
-        if now == self.reported {
+        if self.reported.as_ref() == Some(&now) {
             self.seen = None;
             return None;
         }
         if self.seen.as_ref() == Some(&now) {
             self.seen = None;
-            self.reported = now.clone();
+            self.reported = Some(now.clone());
             return Some(now);
         }
         self.seen = Some(now);
         None
+    }
+
+    /// What was reported last could not be made use of: the next call reports it again, if it is still the same.
+    pub fn again(&mut self) {
+        self.seen = self.reported.take();
     }
 }
 
@@ -159,6 +164,9 @@ mod tests {
         assert_eq!(watcher.poll(), None);
         write("two");
         assert_eq!(watcher.poll(), None);
+        assert_eq!(watcher.poll(), report("two"));
+        assert_eq!(watcher.poll(), None);
+        watcher.again();
         assert_eq!(watcher.poll(), report("two"));
         assert_eq!(watcher.poll(), None);
         // Gone between two steps of an editor, and back.

@@ -12,6 +12,7 @@ use postroad_admin_api::{
     ReleaseRequest, Resource, ResourceKey,
 };
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::metrics::Metrics;
@@ -57,19 +58,19 @@ struct Job {
     reply: oneshot::Sender<Result<Done, Refusal>>,
 }
 
-/// Hands in changes. Clones hand in to the same task, which ends when the last is dropped.
+/// Hands in changes. Clones hand in to the same task, which ends when the last is dropped, or when it is aborted.
 #[derive(Clone, Debug)]
 pub struct Batcher {
     jobs: mpsc::Sender<Job>,
 }
 
 impl Batcher {
-    /// Starts the task.
+    /// Starts the task. Aborting it refuses what waits: an operator that may not write any more must not send it.
     #[must_use]
-    pub fn start(client: Client, metrics: Metrics) -> Self {
+    pub fn start(client: Client, metrics: Metrics) -> (Self, AbortHandle) {
         let (jobs, waiting) = mpsc::channel(MAX_WAITING);
-        tokio::spawn(work(client, metrics, waiting));
-        Self { jobs }
+        let task = tokio::spawn(work(client, metrics, waiting));
+        (Self { jobs }, task.abort_handle())
     }
 
     /// Makes one change, together with others.
@@ -131,7 +132,9 @@ fn rank(change: &Change) -> u8 {
     }
 }
 
-async fn send(client: &Client, metrics: &Metrics, jobs: Vec<Job>) {
+async fn send(client: &Client, metrics: &Metrics, mut jobs: Vec<Job>) {
+    // Whoever does not wait any more has been stopped, or wants something else by now.
+    jobs.retain(|job| !job.reply.is_closed());
     if jobs.is_empty() {
         return;
     }

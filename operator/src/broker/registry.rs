@@ -35,7 +35,8 @@ pub struct Link {
     pub batcher: Batcher,
     identity: Identity,
     deleted: Arc<Notify>,
-    survey: AbortHandle,
+    /// What runs for it.
+    tasks: [AbortHandle; 2],
 }
 
 /// What a link was made for; another one needs another link.
@@ -67,7 +68,9 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        self.survey.abort();
+        for task in &self.tasks {
+            task.abort();
+        }
     }
 }
 
@@ -142,7 +145,7 @@ impl Registry {
 
     fn link(&self, cluster: &ObjectKey, identity: Identity) -> Result<Link, ClientError> {
         let client = Client::new(&identity.url, Some(&identity.token))?;
-        let batcher = Batcher::start(client.clone(), self.metrics.clone());
+        let (batcher, changes) = Batcher::start(client.clone(), self.metrics.clone());
         let deleted = Arc::new(Notify::new());
         let survey = Survey {
             cluster: cluster.clone(),
@@ -157,7 +160,7 @@ impl Registry {
             batcher,
             identity,
             deleted,
-            survey,
+            tasks: [changes, survey],
         })
     }
 }

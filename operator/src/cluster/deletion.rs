@@ -2,8 +2,9 @@
 //!
 //! With Retain (the default) nothing: the StatefulSet goes with its owner, its claims stay. With Delete the finalizer first
 //! tells the StatefulSet that its claims go with it (`whenDeleted: Delete`) and waits until Kubernetes has made it their
-//! owner, by uid; then everything goes in one go. The operator never deletes a claim itself, and a cluster that goes because
-//! its CRD goes keeps its volumes.
+//! owner, by uid; then everything goes in one go. Whoever changes his mind meanwhile keeps the volumes: they are taken back
+//! the same way before the finalizer goes. The operator never deletes a claim itself, and a cluster that goes because its CRD
+//! goes keeps its volumes.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
@@ -15,12 +16,13 @@ use super::build::{Names, pod_selector};
 use super::forming::known_identity;
 use super::{dereference, reason, status};
 use crate::context::Context;
-use crate::controller::Next;
+use crate::controller::{Guarded, Next};
 use crate::definitions;
 use crate::error::Failure;
 use crate::finalizer;
 use crate::names::{FIELD_MANAGER, VOLUMES_FINALIZER};
 use crate::pokes::ObjectKey;
+use crate::unreadable;
 
 /// Gives a living cluster the finalizer, or takes it away, as its deletionPolicy says. Answers whether it wrote: the change
 /// then comes back by the watch.
@@ -43,15 +45,21 @@ pub async fn finish(context: &Context, cluster: &PostroadCluster) -> Result<Next
     if !finalizer::has(cluster, VOLUMES_FINALIZER) {
         return Ok(Next::Settled);
     }
-    let delete = cluster.spec.deletion_policy == DeletionPolicy::Delete;
-    let handed_over = !delete
-        || definitions::is_going::<PostroadCluster>(&context.client).await?
-        || hand_over(&context.client, &Names::of(cluster)?).await?;
-    if handed_over {
+    let names = Names::of(cluster)?;
+    let delete = cluster.spec.deletion_policy == DeletionPolicy::Delete
+        && !definitions::is_going::<PostroadCluster>(&context.client).await?;
+    let (done, message) = if delete {
+        let done = hand_over(&context.client, &names).await?;
+        (done, "the volumes are being handed over for deletion")
+    } else {
+        let done = take_back(&context.client, &names).await?;
+        (done, "the volumes are being taken back, so that they stay")
+    };
+    if done {
         finalizer::remove(&context.client, cluster, VOLUMES_FINALIZER).await?;
         return Ok(Next::Settled);
     }
-    let message = "the volumes are being handed over for deletion".to_owned();
+    let message = message.to_owned();
     let findings = status::Findings {
         identity: known_identity(cluster),
         progress: Some((reason::DELETING, message)),
@@ -61,35 +69,88 @@ pub async fn finish(context: &Context, cluster: &PostroadCluster) -> Result<Next
     Ok(Next::Waiting)
 }
 
+/// Lets a cluster go that is being deleted and can't be read. Its volumes stay.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn finish_unreadable(
+    context: &Context,
+    cluster: &Guarded<PostroadCluster>,
+) -> Result<Next, Failure> {
+    context.registry.gone(&ObjectKey::of(cluster));
+    if !finalizer::has(cluster, VOLUMES_FINALIZER) {
+        return Ok(Next::Settled);
+    }
+    if !take_back(&context.client, &Names::of(cluster)?).await? {
+        return Ok(Next::Waiting);
+    }
+    unreadable::let_go(context, cluster, VOLUMES_FINALIZER).await
+}
+
 /// Whether every claim of the cluster's StatefulSet goes with it. Without a StatefulSet there is nothing to hand over to,
 /// and the claims stay.
 async fn hand_over(client: &Client, names: &Names) -> Result<bool, Failure> {
     let Some(set) = dereference::stateful_set(client, names).await? else {
         return Ok(true);
     };
-    let api: Api<StatefulSet> = Api::namespaced(client.clone(), &names.namespace);
-    let policy = set.spec.persistent_volume_claim_retention_policy.as_ref();
-    if policy.and_then(|policy| policy.when_deleted.as_deref()) != Some("Delete") {
-        let patch = serde_json::json!({
-            "metadata": { "uid": set.metadata.uid },
-            "spec": { "persistentVolumeClaimRetentionPolicy": { "whenDeleted": "Delete" } },
-        });
-        let params = PatchParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PatchParams::default()
-        };
-        let patched = api.patch(&names.cluster, &params, &Patch::Merge(&patch)).await;
-        patched.map_err(Failure::kube("handing the volumes over"))?;
+    let set = when_deleted(client, names, set, "Delete").await?;
+    let claims = claims(client, names).await?;
+    Ok(claims.iter().all(|claim| is_owned(claim, &set)))
+}
+
+/// Whether no claim of the cluster's StatefulSet goes with it, also when an earlier reconcile began to hand them over. What
+/// went with a StatefulSet that is gone can't be had back.
+async fn take_back(client: &Client, names: &Names) -> Result<bool, Failure> {
+    let Some(set) = dereference::stateful_set(client, names).await? else {
+        return Ok(true);
+    };
+    let set = when_deleted(client, names, set, "Retain").await?;
+    // Until Kubernetes has seen it, it may still make the StatefulSet the owner of a claim.
+    let observed = set.status.as_ref().and_then(|status| status.observed_generation);
+    if observed < set.metadata.generation {
+        return Ok(false);
     }
-    let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), &names.namespace);
+    let claims = claims(client, names).await?;
+    Ok(!claims.iter().any(|claim| is_owned(claim, &set)))
+}
+
+/// Tells `set` what becomes of its claims when it is deleted; gives it back as it is then.
+async fn when_deleted(
+    client: &Client,
+    names: &Names,
+    set: StatefulSet,
+    wanted: &str,
+) -> Result<StatefulSet, Failure> {
+    let policy = set.spec.persistent_volume_claim_retention_policy.as_ref();
+    if policy.and_then(|policy| policy.when_deleted.as_deref()) == Some(wanted) {
+        return Ok(set);
+    }
+    let api: Api<StatefulSet> = Api::namespaced(client.clone(), &names.namespace);
+    let patch = serde_json::json!({
+        "metadata": { "uid": set.metadata.uid },
+        "spec": { "persistentVolumeClaimRetentionPolicy": { "whenDeleted": wanted } },
+    });
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    let patched = api.patch(&names.cluster, &params, &Patch::Merge(&patch)).await;
+    patched.map_err(Failure::kube("saying what becomes of the volumes"))
+}
+
+async fn claims(client: &Client, names: &Names) -> Result<Vec<PersistentVolumeClaim>, Failure> {
+    let api: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), &names.namespace);
     let selected = ListParams::default().labels(&pod_selector(&names.cluster));
-    let claims = claims
-        .list(&selected)
-        .await
-        .map_err(Failure::kube("listing the volumes' claims"))?;
-    let uid = set.metadata.uid.as_deref();
-    Ok(claims.items.iter().all(|claim| {
-        let owners = claim.metadata.owner_references.iter().flatten();
-        owners.into_iter().any(|owner| Some(owner.uid.as_str()) == uid)
-    }))
+    let listed = api.list(&selected).await;
+    Ok(listed
+        .map_err(Failure::kube("listing the volumes' claims"))?
+        .items)
+}
+
+/// Told by the uid.
+fn is_owned(claim: &PersistentVolumeClaim, set: &StatefulSet) -> bool {
+    let owners = claim.metadata.owner_references.iter().flatten();
+    owners
+        .into_iter()
+        .any(|owner| Some(&owner.uid) == set.metadata.uid.as_ref())
 }

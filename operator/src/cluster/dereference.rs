@@ -110,9 +110,12 @@ pub async fn token(client: &Client, names: &Names) -> Result<Token, Failure> {
 
 fn unusable(names: &Names) -> Refusal {
     let message = format!(
-        "Secret {} has no usable key {:?}; put a token of printable ASCII characters there, or delete the Secret to get a new one",
+        "Secret {} has no usable key {:?}; put a token of {} to {} visible ASCII characters there, or delete the Secret to get \
+         a new one",
         names.token(),
-        super::build::TOKEN_KEY
+        super::build::TOKEN_KEY,
+        super::build::TOKEN_BYTES.start(),
+        super::build::TOKEN_BYTES.end()
     );
     Refusal::new(reason::INVALID, message)
 }

@@ -5,7 +5,11 @@
 
 use serde_json::Value;
 
+use super::quantity;
 use crate::names::{APPLIED_HASH, stable_hash};
+
+/// The fields of what clusters are built of that hold quantities.
+const QUANTITIES: [&str; 3] = ["limits", "requests", "sizeLimit"];
 
 /// Writes the hash of `desired` into its annotations.
 pub fn stamp(desired: &mut Value) {
@@ -25,6 +29,7 @@ fn contains(whole: &Value, part: &Value) -> bool {
     match (whole, part) {
         (_, Value::Null) => true,
         (Value::Object(whole), Value::Object(part)) => part.iter().all(|(key, part)| match whole.get(key) {
+            Some(whole) if QUANTITIES.contains(&key.as_str()) => contains_quantities(whole, part),
             Some(whole) => contains(whole, part),
             None => is_empty(part),
         }),
@@ -32,6 +37,18 @@ fn contains(whole: &Value, part: &Value) -> bool {
             .iter()
             .all(|part| whole.iter().any(|whole| contains(whole, part))),
         (whole, part) => whole == part,
+    }
+}
+
+/// The same for quantities, which have many forms: one, or an object of them by name.
+fn contains_quantities(whole: &Value, part: &Value) -> bool {
+    match (whole, part) {
+        (Value::String(whole), Value::String(part)) => whole == part || quantity::is_same(whole, part),
+        (Value::Object(whole), Value::Object(part)) => part.iter().all(|(key, part)| match whole.get(key) {
+            Some(whole) => contains_quantities(whole, part),
+            None => is_empty(part),
+        }),
+        (whole, part) => contains(whole, part),
     }
 }
 
@@ -65,6 +82,25 @@ mod tests {
         live["spec"]["type"] = json!("ClusterIP");
         live["status"] = json!({});
         assert!(!differs(&desired, &live));
+    }
+
+    /// The operator applied the StatefulSet at each look: the API server writes quantities in a form of its own.
+    #[test]
+    fn another_form_of_the_same_quantity_is_no_difference() {
+        let limits = |cpu: &str, memory: &str| {
+            let resources = json!({"limits": {"cpu": cpu, "memory": memory}, "requests": {"cpu": cpu}});
+            json!({"spec": {"containers": [{"name": "1000m", "resources": resources}]}})
+        };
+        let desired = stamped(limits("1000m", "1024Mi"));
+        let mut live = desired.clone();
+        live["spec"]["containers"][0]["resources"] =
+            limits("1", "1Gi")["spec"]["containers"][0]["resources"].clone();
+        assert!(!differs(&desired, &live));
+        live["spec"]["containers"][0]["resources"]["requests"]["cpu"] = json!("1m");
+        assert!(differs(&desired, &live));
+        let mut live = desired.clone();
+        live["spec"]["containers"][0]["name"] = json!("1");
+        assert!(differs(&desired, &live), "only quantities have several forms");
     }
 
     #[test]

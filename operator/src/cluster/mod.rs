@@ -3,7 +3,7 @@
 //! 1. [`dereference`]: what there is of the cluster now;
 //! 2. [`validate`]: whether it can be as asked for, pure;
 //! 3. [`build`]: the objects it is made of, pure;
-//! 4. [`apply`], with [`difference`]: those objects in Kubernetes;
+//! 4. [`apply`], with [`difference`] and [`quantity`]: those objects in Kubernetes;
 //! 5. [`identity`], pure, and [`forming`]: forming the cluster, once, and never again by mistake;
 //! 6. [`roll`]: replacing pods that are out of date;
 //! 7. [`status`]: what is reported;
@@ -17,6 +17,7 @@ pub mod dereference;
 pub mod difference;
 pub mod forming;
 pub mod identity;
+pub mod quantity;
 pub mod reconcile;
 pub mod roll;
 pub mod status;

@@ -24,8 +24,8 @@ use crate::context::Context;
 use crate::controller::{Guarded, Next, Reconciler};
 use crate::error::Failure;
 use crate::events::event;
-use crate::messaging::reconcile::unreadable;
 use crate::pokes::ObjectKey;
+use crate::unreadable;
 
 /// A cluster is looked at this often even when nothing tells of a change.
 const RESYNC: Duration = Duration::from_secs(300);
@@ -44,12 +44,15 @@ impl Reconciler for ClusterReconciler {
                 deletion::finish(&self.context, cluster).await
             }
             Ok(cluster) => self.of(cluster).await,
-            Err(invalid) => {
+            Err(_) if object.meta().deletion_timestamp.is_some() => {
+                deletion::finish_unreadable(&self.context, &object).await
+            }
+            Err(_) => {
                 let message = "it can't be read; its Ready condition says more".to_owned();
                 self.context
                     .registry
                     .not_serving(&ObjectKey::of(&*object), message);
-                unreadable::<PostroadCluster>(&self.context, invalid).await
+                unreadable::report(&self.context, &object).await
             }
         }
     }

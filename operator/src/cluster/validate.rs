@@ -65,7 +65,7 @@ pub fn validate(cluster: &PostroadCluster, existing: Option<&StatefulSet>) -> Re
             reason::UNSUPPORTED,
             format!(
                 "spec.storage.size is {}, and the volume was made with {claimed} bytes: this version of Postroad can't change \
-                 it; set it back",
+                 it; delete the PostroadCluster (with deletionPolicy: Retain its volume stays) and make it with that size",
                 spec.storage.size.0
             ),
         )),

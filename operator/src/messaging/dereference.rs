@@ -111,15 +111,18 @@ pub fn dereference<K: Messaging>(
     Ok(Dereferenced { place, rival, link })
 }
 
-/// The older object of the same kind that stands for the same resource of the same cluster.
+/// The older object of the same kind that stands for the same resource of the same cluster. An even older one may be of
+/// another cluster.
 pub fn rival<K: Messaging>(state: &State, object: &K, place: &Place) -> Option<ObjectKey> {
     let own = ObjectKey::of(object);
-    let holder = state
-        .index
-        .lock()
-        .holder(&place.key)
-        .filter(|holder| *holder != own)?;
-    let found = K::objects(state).get(&holder)?;
-    let other = self::place(state, found.0.as_ref().ok()?).ok()?;
-    (other.cluster == place.cluster).then_some(holder)
+    let claimants = state.index.lock().claimants(&place.key);
+    let is_here = |claimant: &ObjectKey| {
+        let found = K::objects(state).get(claimant);
+        let other = found.and_then(|found| self::place(state, found.0.as_ref().ok()?).ok());
+        other.is_some_and(|other| other.cluster == place.cluster)
+    };
+    claimants
+        .into_iter()
+        .take_while(|claimant| *claimant != own)
+        .find(is_here)
 }

@@ -24,8 +24,9 @@ pub mod reason {
     pub const REFUSED: &str = "Refused";
 }
 
-/// Reasons that say that something is on its way: no news worth an event.
-pub const ON_THEIR_WAY: [&str; 2] = [reason::CLUSTER_NOT_READY, reason::TOPIC_NOT_FOUND];
+/// Reasons that say that something is on its way: no news worth an event. A missing Topic is none of them: nobody but its
+/// author can tell whether it will come.
+pub const ON_THEIR_WAY: [&str; 1] = [reason::CLUSTER_NOT_READY];
 
 /// How an object stands.
 #[derive(Clone, Debug, PartialEq, Eq)]

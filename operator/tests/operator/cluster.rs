@@ -261,3 +261,32 @@ async fn a_volume_of_another_cluster_is_not_used_and_a_kept_volume_brings_its_id
     );
     operator.stop().await;
 }
+
+/// Reporting that a cluster can't be read erased that it had been formed. When its data was lost, an empty cluster was formed
+/// in its place, and nobody was told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_can_not_be_read_stays_formed() {
+    let world = World::new().await;
+    let operator = world.operator("a");
+    world.cluster().await;
+    world.quiet().await;
+    let id = world.get(CLUSTERS, "shop", "main").unwrap()["status"]["clusterId"].clone();
+    world.edit(CLUSTERS, "shop", "main", json!({"spec": {"replicas": "many"}}));
+    let message = world.reason(CLUSTERS, "shop", "main", "False Invalid").await;
+    assert!(message.contains("many"), "{message}");
+    until("the event", || world.warnings("main", "Invalid") == 1).await;
+    let formed = world
+        .condition(CLUSTERS, "shop", "main", "Bootstrapped")
+        .unwrap()
+        .0;
+    assert_eq!(formed, "True Bootstrapped");
+    world.broker.lose_disk();
+    world.apply(CLUSTERS, "shop", "main", json!({}));
+    world.reason(CLUSTERS, "shop", "main", "False DataLost").await;
+    assert_eq!(
+        world.get(CLUSTERS, "shop", "main").unwrap()["status"]["clusterId"],
+        id
+    );
+    assert_eq!(world.broker.with(|catalog| catalog.bootstraps), 1);
+    operator.stop().await;
+}

@@ -216,3 +216,69 @@ async fn a_clusters_volumes_stay_unless_their_deletion_is_asked_for() {
     .await;
     operator.stop().await;
 }
+
+/// The finalizer used to go while the StatefulSet still said that its claims go with it: the volumes went, although whoever
+/// deleted the cluster had changed his mind, or only the CRD was deleted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn volumes_that_were_being_handed_over_are_taken_back() {
+    for only_the_crd_goes in [false, true] {
+        let world = World::new().await;
+        let operator = world.operator("a");
+        world.apply(CLUSTERS, "shop", "main", json!({"deletionPolicy": "Delete"}));
+        world.ready(CLUSTERS, "shop", "main").await;
+        let claim = || world.get("persistentvolumeclaims", "shop", "data-main-0");
+        // One more claim, which Kubernetes does not hand over: the deletion waits.
+        let labels = claim().unwrap()["metadata"]["labels"].clone();
+        let slow = key("persistentvolumeclaims", "shop", "data-main-1");
+        let object = json!({"metadata": {"labels": labels}});
+        world.api.change(|store| store.create(&slow, object).unwrap());
+        world.delete(CLUSTERS, "shop", "main");
+        until("the volume is handed over", || {
+            claim().unwrap()["metadata"]["ownerReferences"].is_array()
+        })
+        .await;
+        if only_the_crd_goes {
+            let definition: Key = key(DEFINITIONS, "", CLUSTERS);
+            world.api.change(|store| {
+                store.objects.get_mut(&definition).unwrap()["metadata"]["deletionTimestamp"] =
+                    json!("2026-01-02T00:00:00Z");
+            });
+        } else {
+            world.apply(CLUSTERS, "shop", "main", json!({"deletionPolicy": "Retain"}));
+        }
+        until("the cluster and its StatefulSet go", || {
+            world.get(CLUSTERS, "shop", "main").is_none()
+                && world.get("statefulsets.apps", "shop", "main").is_none()
+        })
+        .await;
+        let kept = claim().expect("the volume stays");
+        assert!(kept["metadata"]["ownerReferences"].is_null(), "{kept}");
+        operator.stop().await;
+    }
+}
+
+/// An object that can't be read kept its finalizer for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_can_not_be_read_goes_all_the_same_and_its_data_stays() {
+    let world = World::new().await;
+    let operator = world.operator("a");
+    world.apply(CLUSTERS, "shop", "main", json!({"deletionPolicy": "Delete"}));
+    world.ready(CLUSTERS, "shop", "main").await;
+    world.apply(TOPICS, "shop", "orders", json!({"deletionPolicy": "Delete"}));
+    world.ready(TOPICS, "shop", "orders").await;
+    world.edit(TOPICS, "shop", "orders", json!({"spec": {"partitions": "many"}}));
+    world.reason(TOPICS, "shop", "orders", "False Invalid").await;
+    world.delete(TOPICS, "shop", "orders");
+    until("the topic goes", || world.get(TOPICS, "shop", "orders").is_none()).await;
+    assert!(world.broker.described(Kind::Topic, "shop", "orders").is_some());
+    world.edit(CLUSTERS, "shop", "main", json!({"spec": {"replicas": "many"}}));
+    world.reason(CLUSTERS, "shop", "main", "False Invalid").await;
+    world.delete(CLUSTERS, "shop", "main");
+    until("the cluster goes", || {
+        world.get(CLUSTERS, "shop", "main").is_none()
+    })
+    .await;
+    let claim = world.get("persistentvolumeclaims", "shop", "data-main-0");
+    assert!(claim.is_some(), "the volume stays");
+    operator.stop().await;
+}

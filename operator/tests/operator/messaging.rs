@@ -21,6 +21,8 @@ async fn what_is_declared_is_in_the_broker_and_follows_every_edit() {
     world
         .reason(SUBSCRIPTIONS, "shop", "billing", "False TopicNotFound")
         .await;
+    let warnings = || world.warnings("billing", "TopicNotFound");
+    until("the event", || warnings() == 1).await;
     world.apply(
         TOPICS,
         "shop",
@@ -45,6 +47,7 @@ async fn what_is_declared_is_in_the_broker_and_follows_every_edit() {
     let topic = world.broker.described(Kind::Topic, "shop", "Orders").unwrap();
     assert!(matches!(topic.resource.spec, Spec::Topic(spec) if spec.partitions == 5));
     world.quiet().await;
+    assert_eq!(warnings(), 1, "only transitions are told");
     operator.stop().await;
 }
 
@@ -69,16 +72,7 @@ async fn what_can_not_be_carried_out_is_named() {
     world.apply(TOPICS, "shop", "twin", json!({"resourceID": "orders"}));
     let message = world.reason(TOPICS, "shop", "twin", "False Conflict").await;
     assert!(message.contains("Topic shop/orders"), "{message}");
-    let warnings = || {
-        let store = world.api.0.store.lock();
-        let events = store
-            .objects
-            .iter()
-            .filter(|(key, _)| key.0 == "events.events.k8s.io");
-        events
-            .filter(|(_, event)| event["type"] == "Warning" && event["reason"] == "Unsupported")
-            .count()
-    };
+    let warnings = || world.warnings("s", "Unsupported");
     until("the event", || warnings() == 1).await;
     world.delete(TOPICS, "shop", "orders");
     world.ready(TOPICS, "shop", "twin").await;
@@ -101,7 +95,17 @@ async fn an_object_that_can_not_be_read_stalls_nobody() {
             .is_some_and(|(summary, _)| summary == "False Invalid")
     })
     .await;
+    until("the event", || world.warnings("broken", "Invalid") == 1).await;
     world.quiet().await;
+    let writes = world.api.writes();
+    world.annotate(TOPICS, "shop", "broken", json!({"somebody": "looks"}));
+    world.quiet().await;
+    assert_eq!(
+        world.api.writes(),
+        writes,
+        "nothing differs, so nothing is written"
+    );
+    assert_eq!(world.warnings("broken", "Invalid"), 1);
     operator.stop().await;
 }
 
@@ -238,5 +242,36 @@ async fn many_topics_take_few_requests() {
         .filter(|write| write.path.contains("/topics/"))
         .count();
     assert_eq!(of_topics, 300, "one status write a topic");
+    operator.stop().await;
+}
+
+/// The oldest object of a name may be of another cluster: then two younger ones of one cluster took each other for no rival,
+/// and overwrote each other for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_each_cluster_the_oldest_object_of_a_name_counts() {
+    let world = World::new().await;
+    let operator = world.operator("a");
+    world.cluster().await;
+    world.apply(CLUSTERS, "bank", "other", json!({}));
+    world.ready(CLUSTERS, "bank", "other").await;
+    // Made in the same second, so the names decide.
+    let topic = |name: &str, namespace: &str, cluster: &str, partitions: u32| {
+        let cluster = json!({"name": cluster, "namespace": namespace});
+        let spec = json!({"resourceID": "orders", "clusterRef": cluster, "partitions": partitions});
+        world.apply(TOPICS, "shop", name, spec);
+    };
+    topic("a", "bank", "other", 1);
+    topic("b", "shop", "main", 2);
+    world.ready(TOPICS, "shop", "a").await;
+    world.ready(TOPICS, "shop", "b").await;
+    topic("c", "shop", "main", 3);
+    let message = world.reason(TOPICS, "shop", "c", "False Conflict").await;
+    assert!(message.contains("Topic shop/b"), "{message}");
+    world.quiet().await;
+    let orders = world.broker.described(Kind::Topic, "shop", "orders").unwrap();
+    assert!(matches!(orders.resource.spec, Spec::Topic(spec) if spec.partitions == 2));
+    world.delete(TOPICS, "shop", "b");
+    world.ready(TOPICS, "shop", "c").await;
+    world.quiet().await;
     operator.stop().await;
 }

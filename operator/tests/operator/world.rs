@@ -233,6 +233,19 @@ impl World {
         Some((summary, found["message"].as_str()?.to_owned()))
     }
 
+    /// How many warnings of this reason were told about the object called `name`.
+    pub fn warnings(&self, name: &str, reason: &str) -> usize {
+        let store = self.api.0.store.lock();
+        let events = store
+            .objects
+            .iter()
+            .filter(|(key, _)| key.0 == "events.events.k8s.io");
+        let told = events.filter(|(_, event)| {
+            event["type"] == "Warning" && event["reason"] == reason && event["regarding"]["name"] == name
+        });
+        told.count()
+    }
+
     pub async fn ready(&self, resource: &str, namespace: &str, name: &str) {
         self.reason(resource, namespace, name, "True Ready").await;
     }

@@ -21,7 +21,7 @@ pub struct Prometheus {
 
 impl Prometheus {
     /// Starts `prometheus`, which scrapes each (job, service, port) of the release's namespace every second, with the
-    /// chart's alerts as its rules. The error says so when it is not installed.
+    /// chart's alerts as its rules, and itself. The error says so when it is not installed.
     pub fn start(installation: &Installation, targets: &[(&str, &str, u16)]) -> Result<Self> {
         if Command::new("prometheus").arg("--version").output().is_err() {
             bail!("prometheus is not on the PATH (on Debian and Ubuntu: apt-get install prometheus)");
@@ -34,6 +34,9 @@ impl Prometheus {
             jobs.push(json!({"job_name": job, "static_configs": [{"targets": [endpoint.address()]}]}));
             endpoints.push(endpoint);
         }
+        let address = format!("127.0.0.1:{}", free_port()?);
+        // Itself too: that says how its rules fare.
+        jobs.push(json!({"job_name": "prometheus", "static_configs": [{"targets": [address]}]}));
         let config = json!({
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
             "rule_files": [crate::environment::repository("charts/postroad/files/alerts.yaml")],
@@ -41,7 +44,6 @@ impl Prometheus {
         });
         let path = files.join("prometheus.yml");
         std::fs::write(&path, config.to_string()).context("cannot write Prometheus' configuration")?;
-        let address = format!("127.0.0.1:{}", free_port()?);
         let mut command = Command::new("prometheus");
         command
             .arg(format!("--config.file={}", path.display()))

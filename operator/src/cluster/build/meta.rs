@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
+use kube::core::NamespaceResourceScope;
 use kube::{Resource, ResourceExt};
-use postroad_crds::PostroadCluster;
 
 use crate::error::Failure;
 use crate::names::{CLUSTER_LABEL, MANAGED_BY_LABEL};
@@ -27,11 +27,14 @@ pub struct Names {
 }
 
 impl Names {
-    /// Those of `cluster`.
+    /// Those of `cluster`: a PostroadCluster, readable or not.
     ///
     /// # Errors
     /// When it has no name or uid: it did not come from an API server.
-    pub fn of(cluster: &PostroadCluster) -> Result<Self, Failure> {
+    pub fn of<K>(cluster: &K) -> Result<Self, Failure>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
         let owner = cluster.controller_owner_ref(&());
         let owner =
             owner.ok_or_else(|| Failure::Defect("a PostroadCluster without name or uid".to_owned()))?;

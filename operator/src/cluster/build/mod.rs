@@ -16,7 +16,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use postroad_crds::PostroadCluster;
 
 pub use meta::{Names, pod_selector};
-pub use secret::{TOKEN_KEY, token_of, token_secret};
+pub use secret::{TOKEN_BYTES, TOKEN_KEY, token_of, token_secret};
 
 use crate::context::ClusterDefaults;
 use crate::error::Failure;

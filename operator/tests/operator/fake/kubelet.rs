@@ -92,11 +92,10 @@ fn tend_one(store: &mut Store, key: &Key, set: &Value, ready: bool) {
             json!({"metadata": {"labels": template["metadata"]["labels"]}, "spec": template["spec"]});
         store.create(&claim, object).expect("new");
     }
-    if set["spec"]["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] == "Delete" {
-        let mut object = store.objects[&claim].clone();
-        object["metadata"]["ownerReferences"] = owner.clone();
-        store.update(&claim, object);
-    }
+    let goes = set["spec"]["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] == "Delete";
+    let mut object = store.objects[&claim].clone();
+    object["metadata"]["ownerReferences"] = if goes { owner.clone() } else { Value::Null };
+    store.update(&claim, object);
     let pod: Key = ("pods".to_owned(), namespace.clone(), format!("{name}-0"));
     if !store.objects.contains_key(&pod) {
         let mut labels = set["spec"]["template"]["metadata"]["labels"].clone();
