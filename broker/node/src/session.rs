@@ -20,7 +20,7 @@ const BATCH_BYTES: u64 = 2 << 20;
 const SESSION_MESSAGES: u64 = 100_000;
 /// Unacknowledged bytes of a session that sets no bound.
 const SESSION_BYTES: u64 = 256 << 20;
-/// The holder of messages that were pulled one call at a time: they count against no session.
+/// The holder of messages that were pulled one call at a time: they count against no session. (See [`pull_holder`].)
 const PULL_HOLDER: u64 = 0;
 
 /// What a streaming consumer asks for.
@@ -82,7 +82,7 @@ impl Node {
             woken.as_mut().enable();
             let now = self.inner.clock.ticks();
             let want = Want {
-                holder: PULL_HOLDER,
+                holder: pull_holder(&hub),
                 now,
                 deadline: now + u64::from(hub.subscription.spec.ack_deadline_seconds) * 1_000,
                 messages: max.clamp(1, BATCH_MESSAGES),
@@ -172,6 +172,15 @@ fn hub_expired(node: &Node, hub: &Hub) {
     let now = node.inner.clock.ticks();
     hub.parts.iter().for_each(|part| part.expire(now));
     hub.wake.notify_waiters();
+}
+
+/// Every pull of an ordered subscription is a holder of its own: what one got holds its ordering keys against the next.
+fn pull_holder(hub: &Hub) -> u64 {
+    if hub.subscription.spec.enable_message_ordering {
+        hub.new_holder()
+    } else {
+        PULL_HOLDER
+    }
 }
 
 fn millis(duration: Duration) -> u64 {
