@@ -342,6 +342,7 @@ fn what_comes_back_brings_all_behind_it() {
         [],
         "the holder of 0 has the key"
     );
+    assert_eq!(leases.lease(5, b"a", 1, 1, 100), None, "2 and 4 come first");
     let again = take(&mut leases, &keys, 1);
     assert_eq!(offsets(&again), [2, 4]);
     assert_eq!((again[0].1.attempt, again[1].1.attempt), (2, 2));
