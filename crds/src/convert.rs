@@ -70,7 +70,6 @@ pub fn subscription(
             "spec.messageRetentionDuration",
         ),
         (spec.retain_acked_messages, "spec.retainAckedMessages"),
-        (spec.enable_message_ordering, "spec.enableMessageOrdering"),
         (
             spec.enable_exactly_once_delivery,
             "spec.enableExactlyOnceDelivery",
@@ -89,6 +88,7 @@ pub fn subscription(
     Ok(admin::SubscriptionSpec {
         topic,
         ack_deadline_seconds: unsigned("spec.ackDeadlineSeconds", spec.ack_deadline_seconds)?,
+        enable_message_ordering: spec.enable_message_ordering,
         labels: spec.labels.clone(),
     })
 }

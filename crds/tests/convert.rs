@@ -13,7 +13,7 @@ fn unsupported(kind: &str) -> Value {
             "messageRetentionDuration": "1h", "schemaSettings": { "schemaRef": { "name": "s" } },
             "durability": "Replicated", "maxMessageBytes": "1M" }),
         "Subscription" => json!({
-            "messageRetentionDuration": "1h", "retainAckedMessages": true, "enableMessageOrdering": true,
+            "messageRetentionDuration": "1h", "retainAckedMessages": true,
             "enableExactlyOnceDelivery": true, "filter": "attributes:a", "expirationPolicy": { "ttl": "24h" },
             "deadLetterPolicy": { "deadLetterTopicRef": { "name": "d" } }, "retryPolicy": {},
             "pushConfig": { "pushEndpoint": "https://example.com" } }),
@@ -37,6 +37,7 @@ fn supported(kind: &str) -> &'static [&'static str] {
         "Subscription" => &[
             "ackDeadlineSeconds",
             "deletionPolicy",
+            "enableMessageOrdering",
             "labels",
             "resourceID",
             "topicRef",
@@ -139,11 +140,13 @@ fn what_is_supported_reaches_the_broker() {
             labels: labels("a")
         })
     );
-    let spec = json!({ "topicRef": { "name": "x" }, "ackDeadlineSeconds": 30, "labels": { "team": "b" } });
+    let spec = json!({ "topicRef": { "name": "x" }, "ackDeadlineSeconds": 30, "enableMessageOrdering": true,
+        "labels": { "team": "b" } });
     let spec: SubscriptionSpec = serde_json::from_value(spec).unwrap();
     let wanted = admin::SubscriptionSpec {
         topic: topic_ref(),
         ack_deadline_seconds: 30,
+        enable_message_ordering: true,
         labels: labels("b"),
     };
     assert_eq!(convert::subscription(&spec, topic_ref()), Ok(wanted));

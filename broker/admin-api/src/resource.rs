@@ -129,6 +129,9 @@ pub struct SubscriptionSpec {
     /// Seconds until an unacknowledged message is delivered again; 10 to 600, default 10.
     #[serde(default = "default_ack_deadline_seconds")]
     pub ack_deadline_seconds: u32,
+    /// Whether messages of an ordering key are delivered in their order; default false. It can't be changed.
+    #[serde(default)]
+    pub enable_message_ordering: bool,
     /// Labels; none by default.
     #[serde(default)]
     pub labels: Labels,

@@ -1,6 +1,8 @@
 //! Who holds which message until when.
 
 mod holders;
+mod keys;
+mod ordered;
 mod outcome;
 mod validate;
 
@@ -9,6 +11,7 @@ use std::ops::Range;
 
 pub use holders::Held;
 use holders::Holders;
+pub use ordered::{Offer, OrderedLeases};
 pub use outcome::{Acknowledged, Expired, Freed, Lease};
 
 use crate::ranges::RangeSet;
@@ -22,7 +25,7 @@ use crate::ranges::RangeSet;
 /// An offset is in exactly one of four states:
 /// - *done*: below the floor, or in `done`: acknowledged, or known to hold no record. It stays so for ever;
 /// - *leased*: in `leases`, with its deadline in `deadlines`;
-/// - *waiting*: in `waiting`: its lease ended without an acknowledgement;
+/// - *waiting*: in `waiting`: its lease ended without an acknowledgement, or [`OrderedLeases`] passed over it;
 /// - *fresh*: none of these, and at `next` or above: never leased by this table.
 ///
 /// Invariants (see [`LeaseTable::validate`]): these states exclude each other; everything below `next` that is not
@@ -237,6 +240,20 @@ impl LeaseTable {
     #[must_use]
     pub fn held_by(&self, holder: u64) -> Held {
         self.holders.get(holder)
+    }
+
+    fn is_waiting(&self, offset: u64) -> bool {
+        self.waiting.contains_key(&offset)
+    }
+
+    /// Fresh → waiting, without an attempt; false when it is not the next fresh one.
+    fn defer(&mut self, offset: u64) -> bool {
+        let Some(next) = offset.checked_add(1).filter(|_| offset == self.next_fresh()) else {
+            return false;
+        };
+        self.next = next;
+        self.waiting.insert(offset, 0);
+        true
     }
 
     fn next_fresh(&self) -> u64 {

@@ -9,7 +9,8 @@
 //! 4. [`catalog`]: the state of shard 0: topics, subscriptions, queues, their owners and placement;
 //! 5. [`partition`], [`cursor`], [`ranges`]: the state of every other shard;
 //! 6. [`checkpoint`]: the state as bytes, and back;
-//! 7. [`lease`]: [`LeaseTable`], which lives in the leader's memory only: who holds which message until when.
+//! 7. [`lease`]: [`LeaseTable`], which lives in the leader's memory only: who holds which message until when; and
+//!    [`OrderedLeases`], the same with the order of ordering keys kept.
 //!
 //! Architecture Invariant: `apply` is a function of state, index and batch; equal histories give equal digests.
 
@@ -28,7 +29,7 @@ pub use catalog::{Catalog, Change, Changed, Kind, Outcome, PutMode, Subscription
 pub use command::{Batch, Command, Position};
 pub use cursor::Cursor;
 pub use error::DecodeError;
-pub use lease::{Acknowledged, Expired, Freed, Held, Lease, LeaseTable};
+pub use lease::{Acknowledged, Expired, Freed, Held, Lease, LeaseTable, Offer, OrderedLeases};
 pub use partition::Partition;
 pub use ranges::RangeSet;
 pub use reply::{Applied, Effect, Reply};

@@ -85,6 +85,7 @@ fn deadline(ack_deadline_seconds: u32) -> SubscriptionSpec {
     SubscriptionSpec {
         ack_deadline_seconds,
         labels: BTreeMap::new(),
+        enable_message_ordering: false,
     }
 }
 
@@ -538,4 +539,36 @@ fn lists_go_by_name_and_by_page() {
         names(catalog.topics(None, Some(&after("b", "z"))).collect()),
         ["b-/a", "c/m"]
     );
+}
+
+#[test]
+fn ordering_is_chosen_once() {
+    let ordered = |name: &str, on: bool| {
+        let mut put = subscription(name, "orders", 10, Apply);
+        if let Change::PutSubscription { spec, .. } = &mut put {
+            spec.enable_message_ordering = on;
+        }
+        put
+    };
+    let mut fixture = Fixture::new();
+    fixture.change(Api, topic("orders", 1, Create)).unwrap();
+    for on in [false, true] {
+        let name = format!("s-{on}");
+        let created = fixture.change(Api, ordered(&name, on)).unwrap();
+        assert_eq!(created.subscription.unwrap().spec.enable_message_ordering, on);
+        assert_eq!(fixture.outcome(Api, ordered(&name, on)), Outcome::Unchanged);
+        let refused = fixture.refusal(Api, ordered(&name, !on));
+        assert_eq!(refused.kind, ErrorKind::FailedPrecondition);
+        assert!(
+            refused.message.starts_with("enableMessageOrdering of"),
+            "{refused}"
+        );
+    }
+    let mut queue = queue("q", 10, Apply);
+    if let Change::PutQueue { spec, .. } = &mut queue {
+        spec.enable_message_ordering = true;
+    }
+    let refused = fixture.refusal(Api, queue);
+    assert_eq!(refused.kind, ErrorKind::InvalidArgument);
+    assert!(refused.message.contains("enableMessageOrdering"), "{refused}");
 }

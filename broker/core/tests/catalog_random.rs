@@ -24,6 +24,7 @@ fn spec() -> impl Strategy<Value = SubscriptionSpec> {
     (8..13_u32, labels()).prop_map(|(ack_deadline_seconds, labels)| SubscriptionSpec {
         ack_deadline_seconds,
         labels,
+        enable_message_ordering: false,
     })
 }
 

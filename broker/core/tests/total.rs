@@ -45,6 +45,7 @@ fn catalog_shard() -> ShardState {
     let spec = || SubscriptionSpec {
         ack_deadline_seconds: 10,
         labels: [("a".into(), "b".into())].into(),
+        enable_message_ordering: false,
     };
     let mode = PutMode::Apply;
     let (orders, orders_name) = (
@@ -128,10 +129,13 @@ fn requested() -> impl Strategy<Value = Option<Requested>> {
         })
     });
     let spec = || {
-        any::<u32>().prop_map(|ack_deadline_seconds| SubscriptionSpec {
-            ack_deadline_seconds,
-            ..Default::default()
-        })
+        any::<(u32, bool)>().prop_map(
+            |(ack_deadline_seconds, enable_message_ordering)| SubscriptionSpec {
+                ack_deadline_seconds,
+                enable_message_ordering,
+                ..Default::default()
+            },
+        )
     };
     let subscription = (wire_name(), wire_name(), spec(), small()).prop_map(|(name, topic, spec, mode)| {
         Requested::PutSubscription(PutSubscription {

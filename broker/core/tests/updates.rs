@@ -27,6 +27,7 @@ fn subscription_spec(ack_deadline_seconds: u32, label: &str) -> SubscriptionSpec
     SubscriptionSpec {
         ack_deadline_seconds,
         labels: [("label".into(), label.into())].into(),
+        ..SubscriptionSpec::default()
     }
 }
 

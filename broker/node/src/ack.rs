@@ -11,6 +11,7 @@ use postroad_types::{Error, Result, SubscriptionName};
 use crate::delivery::AckId;
 use crate::hub::Hub;
 use crate::node::Node;
+use crate::part::Noted;
 
 impl Node {
     /// Acknowledges deliveries. Returns once that is durable. A stale id counts: its message was processed.
@@ -27,12 +28,16 @@ impl Node {
                 Err(error) => invalid = Some(error),
                 // One that was acknowledged before may still wait for the disk, or have failed to get there: unless the log
                 // has it, it is proposed again, which changes nothing.
-                Ok(part)
-                    if part.acknowledge(id.offset, id.generation).is_new || !hub.in_log(part, id.offset) =>
-                {
-                    offsets.entry(id.partition).or_default().push(id.offset);
+                Ok(part) => {
+                    let log = match part.acknowledge(id.offset, id.generation) {
+                        Noted::New => true,
+                        Noted::Again => !hub.in_log(part, id.offset),
+                        Noted::Ignored => false,
+                    };
+                    if log {
+                        offsets.entry(id.partition).or_default().push(id.offset);
+                    }
                 }
-                Ok(_) => {}
             }
         }
         // Credit came back.

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::delivery::{AckId, Delivery};
+use crate::leases::Leases;
 use crate::node::{Inner, Node};
 use crate::part::{Leased, Part, Stop, Want};
 
@@ -193,6 +194,7 @@ fn open_parts(inner: &Inner, subscription: &Subscription, topic: &Topic) -> Resu
         let leases = leases
             .ok_or_else(starting)?
             .starting_at_generation(rand::random());
+        let leases = Leases::new(leases, subscription.spec.enable_message_ordering);
         parts.push(Part::new(id, shard, log, leases));
     }
     Ok(parts)

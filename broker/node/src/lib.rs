@@ -18,6 +18,7 @@ mod cluster_file;
 mod delivery;
 mod events;
 mod hub;
+mod leases;
 mod metrics;
 mod node;
 mod part;

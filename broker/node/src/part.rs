@@ -5,12 +5,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use postroad_core::LeaseTable;
-use postroad_core::lease::Acknowledged;
+use postroad_core::Offer;
 use postroad_shard::partition::Located;
 use postroad_shard::{FetchedBatch, PartitionLog, Shard};
 use postroad_types::record::{Record, RecordBatch};
 use postroad_types::{Error, Message, PartitionId, Result, Timestamp};
+
+use crate::leases::Leases;
 
 /// Bytes of records that are decoded ahead for fresh messages.
 const AHEAD_BYTES: usize = 256 << 10;
@@ -26,8 +27,8 @@ pub(crate) struct Part {
 }
 
 struct PartState {
-    leases: LeaseTable,
-    /// Decoded records at the front, and those of a message that is delivered again.
+    leases: Leases,
+    /// Decoded records at the front, and those of a message that is delivered again or was passed over.
     fresh: Window,
     again: Window,
 }
@@ -72,10 +73,21 @@ pub(crate) struct Leased {
     pub(crate) message: Message,
 }
 
+/// What became of an acknowledgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Noted {
+    /// The log must be told.
+    New,
+    /// The message was acknowledged before.
+    Again,
+    /// It doesn't count: an earlier message of its key is open, and this one comes again after that.
+    Ignored,
+}
+
 /// Why [`Part::take`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// Nothing more is deliverable.
+    /// Nothing more is deliverable to this consumer.
     Empty,
     /// The consumer has what it wants.
     Satisfied,
@@ -84,12 +96,7 @@ pub(crate) enum Stop {
 }
 
 impl Part {
-    pub(crate) fn new(
-        id: PartitionId,
-        shard: Arc<Shard>,
-        log: Arc<PartitionLog>,
-        leases: LeaseTable,
-    ) -> Self {
+    pub(crate) fn new(id: PartitionId, shard: Arc<Shard>, log: Arc<PartitionLog>, leases: Leases) -> Self {
         let state = PartState {
             leases,
             fresh: Window::default(),
@@ -114,10 +121,12 @@ impl Part {
             if want.messages == 0 {
                 return Ok(Stop::Satisfied);
             }
-            let Some(offset) = state.leases.peek(self.log.end()) else {
+            let Some(offset) = state.leases.peek(want.holder, self.log.end()) else {
                 // What an idle subscription keeps decoded is memory that nobody uses.
-                state.fresh.clear();
-                state.again.clear();
+                if state.leases.waiting() == 0 {
+                    state.fresh.clear();
+                    state.again.clear();
+                }
                 return Ok(Stop::Empty);
             };
             if let ControlFlow::Break(stop) = self.take_one(&mut state, offset, want, out)? {
@@ -133,17 +142,23 @@ impl Part {
         want: &mut Want,
         out: &mut Vec<Leased>,
     ) -> Result<ControlFlow<Stop>> {
-        let redelivery = state.leases.waiting() > 0;
+        let waiting = state.leases.is_waiting(offset);
         let PartState { leases, fresh, again } = state;
-        let window = if redelivery { again } else { fresh };
+        let window = if waiting { again } else { fresh };
         match window.find(offset) {
             Found::Record(record) => {
+                match leases.offer(offset, &record.message, want.holder) {
+                    Offer::Deliverable => {}
+                    Offer::Deferred => return Ok(ControlFlow::Continue(())),
+                    Offer::Full => return Ok(ControlFlow::Break(Stop::Empty)),
+                }
                 let size = record.message.size() as u64;
                 if want.refuses(size) {
                     return Ok(ControlFlow::Break(Stop::Satisfied));
                 }
                 let lease = leases.lease(
                     offset,
+                    &record.message,
                     want.holder,
                     u32::try_from(size).unwrap_or(u32::MAX),
                     want.deadline,
@@ -160,8 +175,8 @@ impl Part {
                     message: record.message.clone(),
                 });
             }
-            Found::Gap => _ = leases.skip(offset),
-            Found::NotHere => match self.log.locate(offset, if redelivery { 1 } else { AHEAD_BYTES }) {
+            Found::Gap => leases.skip_range(offset..offset.saturating_add(1)),
+            Found::NotHere => match self.log.locate(offset, if waiting { 1 } else { AHEAD_BYTES }) {
                 Located::AtEnd => return Ok(ControlFlow::Break(Stop::Empty)),
                 Located::Disk => return Ok(ControlFlow::Break(Stop::OnDisk(offset))),
                 Located::Memory(batches) => load(leases, window, offset, &batches, self.id)?,
@@ -198,21 +213,26 @@ impl Part {
                 Located::AtEnd | Located::Memory(_) => Ok(()),
             };
         }
-        let window = if leases.waiting() > 0 { again } else { fresh };
+        let window = if leases.is_waiting(offset) { again } else { fresh };
         load(leases, window, offset, &batches, self.id)
     }
 
-    pub(crate) fn acknowledge(&self, offset: u64, generation: u32) -> Acknowledged {
-        self.state.lock().leases.acknowledge(offset, generation)
+    pub(crate) fn acknowledge(&self, offset: u64, generation: u32) -> Noted {
+        let leases = &mut self.state.lock().leases;
+        match leases.acknowledge(offset, generation) {
+            acknowledged if acknowledged.is_new => Noted::New,
+            _ if leases.is_done(offset) => Noted::Again,
+            _ => Noted::Ignored,
+        }
     }
 
     pub(crate) fn extend(&self, offset: u64, generation: u32, deadline: u64) -> bool {
         self.state.lock().leases.extend(offset, generation, deadline)
     }
 
-    /// Whether the message waits for redelivery now.
+    /// Whether the message waits for redelivery now, and with it what is behind it in order.
     pub(crate) fn nack(&self, offset: u64, generation: u32) -> bool {
-        self.state.lock().leases.nack(offset, generation).is_some()
+        self.state.lock().leases.nack(offset, generation)
     }
 
     /// Forgets what was decoded ahead.
@@ -248,7 +268,7 @@ impl Part {
 
 /// Decodes `batches` into `window`; offsets before the first of them hold no record any more.
 fn load(
-    leases: &mut LeaseTable,
+    leases: &mut Leases,
     window: &mut Window,
     offset: u64,
     batches: &[FetchedBatch],

@@ -22,7 +22,7 @@ const SESSION_MESSAGES: u64 = 100_000;
 const SESSION_BYTES: u64 = 256 << 20;
 /// Unacknowledged messages of a subscription that were pulled one call at a time.
 const PULL_MESSAGES: u64 = 1_000_000;
-/// The holder of messages that were pulled one call at a time: they count against no session.
+/// The holder of messages that were pulled one call at a time: they count against no session. (See [`pull_holder`].)
 const PULL_HOLDER: u64 = 0;
 
 /// What a streaming consumer asks for.
@@ -83,14 +83,14 @@ impl Node {
             let woken = hub.wake.notified();
             tokio::pin!(woken);
             woken.as_mut().enable();
-            if hub.held_by(PULL_HOLDER).0 >= PULL_MESSAGES {
+            if pulled(&hub) >= PULL_MESSAGES {
                 return Err(Error::exhausted(format!(
                     "{PULL_MESSAGES} messages of {name} were pulled and are not acknowledged: acknowledge some first"
                 )));
             }
             let now = self.inner.clock.ticks();
             let want = Want {
-                holder: PULL_HOLDER,
+                holder: pull_holder(&hub),
                 now,
                 deadline: now + self.lease_millis(&hub)?,
                 messages: max.clamp(1, BATCH_MESSAGES),
@@ -207,6 +207,24 @@ fn hub_expired(node: &Node, hub: &Hub) {
     let now = node.inner.clock.ticks();
     hub.parts.iter().for_each(|part| part.expire(now));
     hub.wake.notify_waiters();
+}
+
+/// Messages in the hands of those who pull one call at a time; of an ordered subscription, in anybody's hands.
+fn pulled(hub: &Hub) -> u64 {
+    if hub.subscription.spec.enable_message_ordering {
+        hub.leased()
+    } else {
+        hub.held_by(PULL_HOLDER).0
+    }
+}
+
+/// Every pull of an ordered subscription is a holder of its own: what one got holds its ordering keys against the next.
+fn pull_holder(hub: &Hub) -> u64 {
+    if hub.subscription.spec.enable_message_ordering {
+        hub.new_holder()
+    } else {
+        PULL_HOLDER
+    }
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -20,6 +20,9 @@ pub const MAX_ATTRIBUTE_KEY: usize = 256;
 pub const MAX_ATTRIBUTE_VALUE: usize = 1_024;
 /// Bytes of an ordering key.
 pub const MAX_ORDERING_KEY: usize = 1_024;
+/// Messages of a partition that an ordered subscription may have waiting when it passes over one more whose ordering key is
+/// held up; beyond, it delivers no later messages of the partition to that consumer.
+pub const MAX_ORDERED_LOOK_AHEAD: usize = 10_000;
 /// Labels of one resource.
 pub const MAX_LABELS: usize = 64;
 /// The shortest acknowledgement deadline a subscription can have.

@@ -47,4 +47,7 @@ pub struct SubscriptionSpec {
     /// Labels, for people and tools.
     #[prost(btree_map = "string, string", tag = "2")]
     pub labels: BTreeMap<String, String>,
+    /// Whether messages of an ordering key are delivered in their order. It can't be changed; never of a queue.
+    #[prost(bool, tag = "3")]
+    pub enable_message_ordering: bool,
 }

@@ -1,4 +1,4 @@
-//! The official Python client's other calls: topics and subscriptions, and Pull, Acknowledge and ModifyAckDeadline.
+//! The official Python client's other calls: topics and subscriptions, Pull, Acknowledge and ModifyAckDeadline, and ordering.
 
 use anyhow::Result;
 use postroad_client_tests::Client;
@@ -33,5 +33,17 @@ async fn messages_are_pulled_acknowledged_and_redelivered() -> Result<()> {
         "billing",
     ];
     client.run("unary_calls.py", &arguments).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn ordering_keys_are_delivered_in_order() -> Result<()> {
+    let broker = Broker::start(BrokerOptions::default()).await?;
+    broker.create_topic("shop", "orders", 3).await?;
+    let Some(client) = Client::of(broker.pubsub_host())? else {
+        return Ok(());
+    };
+    let arguments = ["--project", "shop", "--topic", "orders"];
+    client.run("ordered_delivery.py", &arguments).await?;
     Ok(())
 }

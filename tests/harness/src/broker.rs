@@ -244,6 +244,7 @@ impl Broker {
         let spec = SubscriptionSpec {
             topic,
             ack_deadline_seconds: deadline,
+            enable_message_ordering: false,
             labels: Default::default(),
         };
         let spec = Spec::Subscription(spec);

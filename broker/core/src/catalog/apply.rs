@@ -7,7 +7,7 @@ use postroad_types::{
 };
 
 use super::owner::{part_of_queue, permit_put};
-use super::spec::{check_subscription, check_topic};
+use super::spec::{check_queue, check_subscription, check_topic};
 use super::store::Request;
 use super::{Catalog, Change, Changed, Kind, Outcome, PutMode, Subscription, Topic};
 
@@ -112,6 +112,7 @@ impl Catalog {
         }
         permit_put(request.actor, old.owner, Kind::Subscription, &name.0)?;
         keeps_topic(&old, topic)?;
+        keeps_ordering(&old, &spec)?;
         let (outcome, subscription) = self.update_subscription(&old, request.actor, spec);
         Ok(Changed::subscription(outcome, subscription))
     }
@@ -123,7 +124,7 @@ impl Catalog {
         spec: SubscriptionSpec,
         mode: PutMode,
     ) -> Result<Changed> {
-        check_subscription(&spec)?;
+        check_queue(&spec)?;
         let (topic_name, subscription_name) = (TopicName(name.clone()), SubscriptionName(name.clone()));
         let topic_spec = TopicSpec {
             partitions: 1,
@@ -174,6 +175,17 @@ pub(super) fn keeps_partitions(old: &Topic, spec: &TopicSpec) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+pub(super) fn keeps_ordering(old: &Subscription, spec: &SubscriptionSpec) -> Result<()> {
+    let (is, asked) = (old.spec.enable_message_ordering, spec.enable_message_ordering);
+    if is == asked {
+        return Ok(());
+    }
+    Err(Error::precondition(format!(
+        "enableMessageOrdering of {} is {is} and can't be changed to {asked}: create a new subscription",
+        old.name
+    )))
 }
 
 fn keeps_topic(old: &Subscription, topic: &TopicName) -> Result<()> {

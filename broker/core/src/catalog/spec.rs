@@ -26,6 +26,16 @@ pub(super) fn check_subscription(spec: &SubscriptionSpec) -> Result<()> {
     check_labels(&spec.labels)
 }
 
+/// A queue's subscription has what queues can ask for.
+pub(super) fn check_queue(spec: &SubscriptionSpec) -> Result<()> {
+    if spec.enable_message_ordering {
+        return Err(Error::invalid(
+            "enableMessageOrdering is true; a queue can't have it: use a topic and a subscription",
+        ));
+    }
+    check_subscription(spec)
+}
+
 fn check_labels(labels: &BTreeMap<String, String>) -> Result<()> {
     if labels.len() > MAX_LABELS {
         return Err(Error::invalid(format!(

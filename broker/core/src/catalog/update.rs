@@ -5,7 +5,7 @@
 
 use postroad_types::{Error, Owner, Result, SubscriptionName, SubscriptionSpec, TopicName, TopicSpec};
 
-use super::apply::keeps_partitions;
+use super::apply::{keeps_ordering, keeps_partitions};
 use super::owner::{part_of_queue, permit_put};
 use super::spec::{check_subscription, check_topic};
 use super::{Catalog, Changed, Kind, Outcome};
@@ -52,6 +52,7 @@ impl Catalog {
         if old.revision != revision {
             return Ok(Changed::subscription(Outcome::Outdated, old));
         }
+        keeps_ordering(&old, &spec)?;
         let (outcome, subscription) = self.update_subscription(&old, old.owner, spec);
         Ok(Changed::subscription(outcome, subscription))
     }

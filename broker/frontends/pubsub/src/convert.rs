@@ -100,6 +100,7 @@ pub fn subscription(subscription: &Subscription) -> pubsub::Subscription {
         ack_deadline_seconds: i32::try_from(subscription.spec.ack_deadline_seconds).unwrap_or(i32::MAX),
         message_retention_duration: Some(seconds(DEFAULT_RETENTION)),
         labels: subscription.spec.labels.clone(),
+        enable_message_ordering: subscription.spec.enable_message_ordering,
         expiration_policy: Some(pubsub::ExpirationPolicy {
             ttl: Some(seconds(DEFAULT_EXPIRATION)),
         }),

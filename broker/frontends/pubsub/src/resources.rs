@@ -94,10 +94,11 @@ pub fn subscription_spec(subscription: &Subscription) -> Result<SubscriptionSpec
     Ok(SubscriptionSpec {
         ack_deadline_seconds: seconds,
         labels: subscription.labels.clone(),
+        enable_message_ordering: subscription.enable_message_ordering,
     })
 }
 
-fn unsupported_fields(subscription: &Subscription) -> [(&'static str, bool); 13] {
+fn unsupported_fields(subscription: &Subscription) -> [(&'static str, bool); 12] {
     let push = subscription.push_config.as_ref();
     [
         (
@@ -115,7 +116,6 @@ fn unsupported_fields(subscription: &Subscription) -> [(&'static str, bool); 13]
         ),
         ("bigtable_config", subscription.bigtable_config.is_some()),
         ("retain_acked_messages", subscription.retain_acked_messages),
-        ("enable_message_ordering", subscription.enable_message_ordering),
         (
             "enable_exactly_once_delivery",
             subscription.enable_exactly_once_delivery,

@@ -1,5 +1,5 @@
 //! StreamingPull: one task a stream. Two sides run in it at once, so that neither waits for the other:
-//! [`deliver`] (the session's messages into a bounded channel, which a slow reader fills) and [`listen`](Listener::listen)
+//! [`Delivering`] (the session's messages into a bounded channel, which a slow reader fills) and [`listen`](Listener::listen)
 //! (acknowledgements and deadlines from the client).
 //!
 //! A stream ends when the client closes its side (OK), a request breaks a rule (INVALID_ARGUMENT), the subscription is
@@ -57,7 +57,12 @@ pub async fn open(
     let (deadline, deadlines) = watch::channel(opening.ack_deadline);
     let mut listener = Listener::new(context.node.clone(), &subscription, deadline);
     listener.apply(acks).await.map_err(status::stream)?;
-    tokio::spawn(run(context, inbound, listener, session, deadlines, outbound));
+    let delivering = Delivering {
+        session,
+        ordered: subscription.spec.enable_message_ordering,
+        deadlines,
+    };
+    tokio::spawn(run(context, inbound, listener, delivering, outbound));
     Ok(ReceiverStream::new(responses))
 }
 
@@ -83,15 +88,14 @@ async fn run(
     context: Context,
     mut inbound: Streaming<StreamingPullRequest>,
     mut listener: Listener,
-    session: Session,
-    deadlines: watch::Receiver<Duration>,
+    delivering: Delivering,
     outbound: Outbound,
 ) {
     // What the client sent before it went away still counts, so its side comes first.
     let end = tokio::select! {
         biased;
         heard = listener.listen(&mut inbound) => heard,
-        error = deliver(session, deadlines, &outbound) => Err(status::stream(error)),
+        error = delivering.run(&outbound) => Err(status::stream(error)),
         () = context.stopping() => Err(status::stopping()),
         () = outbound.closed() => Ok(()),
     };
@@ -103,30 +107,36 @@ async fn run(
     }
 }
 
-/// Hands on the session's messages until it fails.
-///
-/// [`Session::next`] loses no messages when it is dropped while it waits; that is what makes a new deadline count at once.
-async fn deliver(
-    mut session: Session,
-    mut deadlines: watch::Receiver<Duration>,
-    outbound: &Outbound,
-) -> Error {
-    loop {
-        let batch = tokio::select! {
-            batch = session.next() => batch,
-            Ok(()) = deadlines.changed() => {
-                session.set_ack_deadline(*deadlines.borrow_and_update());
-                continue;
-            }
-        };
-        let batch = match batch {
-            Ok(batch) => batch,
-            Err(error) => return error,
-        };
-        for response in responses::split(batch) {
-            if outbound.send(Ok(response)).await.is_err() {
-                // Nobody reads: the stream's task ends by that, too.
-                return Error::unavailable("the client closed the stream");
+/// The broker's side of a stream: the session's messages.
+struct Delivering {
+    session: Session,
+    /// Whether the subscription keeps the order of ordering keys; that never changes.
+    ordered: bool,
+    deadlines: watch::Receiver<Duration>,
+}
+
+impl Delivering {
+    /// Hands on the session's messages until it fails.
+    ///
+    /// [`Session::next`] loses no messages when it is dropped while it waits; that is what makes a new deadline count at once.
+    async fn run(mut self, outbound: &Outbound) -> Error {
+        loop {
+            let batch = tokio::select! {
+                batch = self.session.next() => batch,
+                Ok(()) = self.deadlines.changed() => {
+                    self.session.set_ack_deadline(*self.deadlines.borrow_and_update());
+                    continue;
+                }
+            };
+            let batch = match batch {
+                Ok(batch) => batch,
+                Err(error) => return error,
+            };
+            for response in responses::split(batch, self.ordered) {
+                if outbound.send(Ok(response)).await.is_err() {
+                    // Nobody reads: the stream's task ends by that, too.
+                    return Error::unavailable("the client closed the stream");
+                }
             }
         }
     }

@@ -35,6 +35,7 @@ pub(super) fn put(resource: api::Resource) -> Result<Change> {
             let topic = TopicName::parse(&spec.topic.namespace, &spec.topic.name)?;
             let spec = SubscriptionSpec {
                 ack_deadline_seconds: spec.ack_deadline_seconds,
+                enable_message_ordering: spec.enable_message_ordering,
                 labels: spec.labels,
             };
             Change::PutSubscription {
@@ -47,6 +48,7 @@ pub(super) fn put(resource: api::Resource) -> Result<Change> {
         api::Spec::Queue(spec) => {
             let spec = SubscriptionSpec {
                 ack_deadline_seconds: spec.ack_deadline_seconds,
+                enable_message_ordering: false,
                 labels: spec.labels,
             };
             Change::PutQueue { name, spec, mode }
@@ -161,6 +163,7 @@ pub(super) fn subscription(subscription: &Subscription) -> Result<api::Described
     let spec = api::SubscriptionSpec {
         topic,
         ack_deadline_seconds: subscription.spec.ack_deadline_seconds,
+        enable_message_ordering: subscription.spec.enable_message_ordering,
         labels: subscription.spec.labels.clone(),
     };
     Ok(api::Described {

@@ -107,6 +107,7 @@ pub fn subscription(namespace: &str, name: &str, topic: &str) -> Resource {
     let spec = SubscriptionSpec {
         topic,
         ack_deadline_seconds: 10,
+        enable_message_ordering: false,
         labels: Default::default(),
     };
     Resource {

@@ -13,8 +13,8 @@ pub const MAX_BYTES: usize = 2_000_000;
 /// Messages of a response.
 const MAX_MESSAGES: usize = 1_000;
 
-/// The responses for a batch, in order.
-pub fn split(batch: Vec<Delivery>) -> impl Iterator<Item = StreamingPullResponse> {
+/// The responses for a batch, in order; `ordered` says whether the subscription keeps the order of ordering keys.
+pub fn split(batch: Vec<Delivery>, ordered: bool) -> impl Iterator<Item = StreamingPullResponse> {
     let mut rest = batch.into_iter().map(convert::received).peekable();
     std::iter::from_fn(move || {
         let mut messages = vec![rest.next()?];
@@ -26,16 +26,16 @@ pub fn split(batch: Vec<Delivery>) -> impl Iterator<Item = StreamingPullResponse
             bytes += next.encoded_len();
             messages.push(next);
         }
-        Some(response(messages))
+        Some(response(messages, ordered))
     })
 }
 
-fn response(received_messages: Vec<ReceivedMessage>) -> StreamingPullResponse {
+fn response(received_messages: Vec<ReceivedMessage>, ordered: bool) -> StreamingPullResponse {
     StreamingPullResponse {
         received_messages,
         subscription_properties: Some(SubscriptionProperties {
             exactly_once_delivery_enabled: false,
-            message_ordering_enabled: false,
+            message_ordering_enabled: ordered,
         }),
         ..Default::default()
     }
@@ -73,7 +73,7 @@ mod tests {
             .collect();
         let mut ids = Vec::new();
         let mut sizes = Vec::new();
-        for response in split(batch) {
+        for response in split(batch, false) {
             let single = response.received_messages.len() == 1;
             assert!(
                 single || response.encoded_len() <= MAX_BYTES + 10_000,

@@ -3,6 +3,7 @@
 mod bad_calls;
 mod endings;
 mod messages;
+mod ordering;
 mod refusals;
 mod resources;
 mod server;

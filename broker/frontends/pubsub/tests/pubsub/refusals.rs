@@ -161,7 +161,7 @@ async fn topics() {
 async fn subscriptions() {
     let server = Server::with_subscription().await;
     let mut client = server.subscriber().await;
-    let cases: [Case<Subscription>; 26] = [
+    let cases: [Case<Subscription>; 25] = [
         (|asked| asked.name.clear(), InvalidArgument, "name is required"),
         (|asked| asked.name = TOPIC.into(), InvalidArgument, "name:"),
         (
@@ -240,11 +240,6 @@ async fn subscriptions() {
             |asked| asked.retain_acked_messages = true,
             Unimplemented,
             "retain_acked_messages",
-        ),
-        (
-            |asked| asked.enable_message_ordering = true,
-            Unimplemented,
-            "enable_message_ordering",
         ),
         (
             |asked| asked.enable_exactly_once_delivery = true,

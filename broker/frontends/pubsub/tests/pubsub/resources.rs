@@ -295,6 +295,7 @@ async fn a_queue_is_the_topic_and_the_subscription_of_its_name() {
         spec: SubscriptionSpec {
             ack_deadline_seconds: 10,
             labels: BTreeMap::new(),
+            enable_message_ordering: false,
         },
         mode: PutMode::Apply,
     };
