@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::RwLock;
 use postroad_core::{LeaseTable, Subscription, Topic};
-use postroad_types::{Error, Result, SubscriptionId, SubscriptionName, TopicId};
+use postroad_types::{Error, ErrorKind, Result, SubscriptionId, SubscriptionName, TopicId};
 use prometheus::IntCounter;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -284,16 +284,17 @@ impl Node {
             return Ok(hub);
         }
         let hub = self.inner.hubs.get_or_open(&self.inner, subscription)?;
-        // Deleted while its hub was opened: nobody else would close that.
-        if self
-            .subscription(name)
-            .is_ok_and(|now| now.id == hub.subscription.id)
-        {
-            return Ok(hub);
+        match self.subscription(name) {
+            Ok(now) if now.id == hub.subscription.id => Ok(hub),
+            // A broker that begins to stop meanwhile says so; the subscription is not gone for that.
+            Err(error) if error.kind != ErrorKind::NotFound => Err(error),
+            // Deleted while its hub was opened: nobody else would close that.
+            Ok(_) | Err(_) => {
+                self.inner.hubs.close(hub.subscription.id);
+                self.inner.metrics.forget_subscription(name);
+                Err(Error::not_found(name))
+            }
         }
-        self.inner.hubs.close(hub.subscription.id);
-        self.inner.metrics.forget_subscription(name);
-        Err(Error::not_found(name))
     }
 }
 
